@@ -1,0 +1,199 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// concurrencyVariable starts every variable that overrides a queue's
+// concurrency; the queue's alias follows.
+const concurrencyVariable = "BULLMQ_CONCURRENCY_"
+
+const (
+	wantConcurrency = "want an integer from 1 to 10000"
+	wantBool        = "want true, yes, on, 1 or false, no, off, 0"
+)
+
+// Warning is something odd in the environment that stops nothing.
+type Warning struct {
+	Variable   string
+	Message    string
+	Suggestion string // the alias that was probably meant; may be empty
+}
+
+// String returns the warning as one line.
+func (w Warning) String() string {
+	text := w.Variable + ": " + w.Message
+	if w.Suggestion != "" {
+		text += ", did you mean " + w.Suggestion + "?"
+	}
+	return text
+}
+
+// Load builds the configuration from the built-in tables and the environment.
+// env looks up one variable as os.LookupEnv does; environ lists all as
+// os.Environ does and serves to find misspelled ones. Every refused variable is
+// reported in the one returned error, which joins ValueErrors; the Config is
+// nil then, and the warnings are still valid.
+func Load(env func(string) (string, bool), environ []string) (*Config, []Warning, error) {
+	c := builtin()
+	var errs []error
+	warnings, err := c.loadPrefix(env)
+	errs = append(errs, err, c.loadReadOnly(env))
+
+	variables, err := c.concurrencyVariables()
+	errs = append(errs, err, c.loadConcurrency(env, variables))
+	warnings = append(warnings, c.unmatched(environ, variables)...)
+
+	if err := errors.Join(errs...); err != nil {
+		return nil, warnings, err
+	}
+	return c, warnings, nil
+}
+
+// loadPrefix reads QCTL_PREFIX, which wins, and BULLMQ_PREFIX.
+func (c *Config) loadPrefix(env func(string) (string, bool)) ([]Warning, error) {
+	var errs []error
+	// The winner comes last: among equal sources the later call decides.
+	for _, variable := range []string{"BULLMQ_PREFIX", "QCTL_PREFIX"} {
+		value, set, err := lookup(env, variable, "want a key prefix such as bull")
+		if err == nil && set {
+			err = c.SetPrefix(value, Origin{Env, variable})
+		}
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if theirs, set := env("BULLMQ_PREFIX"); set && theirs != c.Prefix {
+		return []Warning{{Variable: "BULLMQ_PREFIX", Message: "ignored, QCTL_PREFIX differs and wins"}}, nil
+	}
+	return nil, nil
+}
+
+// loadReadOnly reads QCTL_READ_ONLY.
+func (c *Config) loadReadOnly(env func(string) (string, bool)) error {
+	const variable = "QCTL_READ_ONLY"
+	value, set, err := lookup(env, variable, wantBool)
+	if err != nil || !set {
+		return err
+	}
+	readOnly, err := ParseBool(value)
+	if err != nil {
+		return &ValueError{What: variable, Value: value, Want: wantBool}
+	}
+	c.SetReadOnly(readOnly, Origin{Env, variable})
+	return nil
+}
+
+// loadConcurrency reads the concurrency of every configured queue.
+func (c *Config) loadConcurrency(env func(string) (string, bool), variables map[string]string) error {
+	var errs []error
+	for _, q := range c.Queues {
+		variable := concurrencyVariable + variableWord(q.Alias)
+		if variables[variable] != q.Alias {
+			continue
+		}
+		value, set, err := lookup(env, variable, wantConcurrency)
+		if err == nil && set {
+			n, convErr := strconv.Atoi(value)
+			if convErr != nil || value[0] == '+' || n < MinConcurrency || n > MaxConcurrency {
+				err = &ValueError{What: variable, Value: value, Want: wantConcurrency}
+			} else {
+				err = c.SetConcurrency(q.Alias, n, Origin{Env, variable})
+			}
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// concurrencyVariables maps each variable to the alias it belongs to. Two
+// aliases with one variable could not be told apart, so they are refused.
+func (c *Config) concurrencyVariables() (map[string]string, error) {
+	aliases := make(map[string]string, len(c.Queues))
+	var errs []error
+	for _, q := range c.Queues {
+		variable := concurrencyVariable + variableWord(q.Alias)
+		if other, taken := aliases[variable]; taken {
+			errs = append(errs, &ValueError{
+				What: "alias", Value: q.Alias,
+				Want: fmt.Sprintf("shares the variable %s with alias %s, rename one", variable, quote(other)),
+			})
+			continue
+		}
+		aliases[variable] = q.Alias
+	}
+	return aliases, errors.Join(errs...)
+}
+
+// unmatched warns of variables that look like a queue's concurrency but belong
+// to no queue, in the order of their names.
+func (c *Config) unmatched(environ []string, variables map[string]string) []Warning {
+	meant := map[string]string{} // a word after the prefix -> the alias it stands for
+	for _, q := range c.Queues {
+		meant[variableWord(q.Name)] = q.Alias
+	}
+	for variable, alias := range variables {
+		meant[strings.TrimPrefix(variable, concurrencyVariable)] = alias
+	}
+	words := make([]string, 0, len(meant))
+	for word := range meant {
+		words = append(words, word)
+	}
+
+	var warnings []Warning
+	for _, entry := range environ {
+		variable, _, _ := strings.Cut(entry, "=")
+		word, ours := strings.CutPrefix(variable, concurrencyVariable)
+		if _, known := variables[variable]; !ours || known {
+			continue
+		}
+		warnings = append(warnings, Warning{
+			Variable:   variable,
+			Message:    "no configured queue has this name",
+			Suggestion: meant[Suggest(variableWord(word), words)],
+		})
+	}
+	slices.SortFunc(warnings, func(a, b Warning) int { return strings.Compare(a.Variable, b.Variable) })
+	return slices.Compact(warnings)
+}
+
+// variableWord spells an alias as environment variables do: upper case, every
+// other character an underscore.
+func variableWord(alias string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z':
+			return r - 'a' + 'A'
+		case 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
+			return r
+		default:
+			return '_'
+		}
+	}, alias)
+}
+
+// lookup reads one variable. Set but empty is an error and never the default:
+// it is mostly a template that was not filled in.
+func lookup(env func(string) (string, bool), variable, want string) (value string, set bool, err error) {
+	value, set = env(variable)
+	if set && value == "" {
+		return "", true, &ValueError{What: variable, Want: "set but empty, " + want}
+	}
+	return value, set, nil
+}
+
+// ParseBool reads true, yes, on, 1 and false, no, off, 0 in any case.
+func ParseBool(text string) (bool, error) {
+	switch strings.ToLower(text) {
+	case "true", "yes", "on", "1":
+		return true, nil
+	case "false", "no", "off", "0":
+		return false, nil
+	}
+	return false, &ValueError{What: "switch", Value: text, Want: wantBool}
+}
