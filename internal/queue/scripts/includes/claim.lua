@@ -1,0 +1,167 @@
+-- Moves waiting jobs to active for one worker: promotes what is due, respects
+-- pause, global concurrency and the rate limit, takes standard jobs before
+-- prioritized ones, locks each and returns what a worker needs of it.
+-- want: table {n, now, stamp, token, lock (ms), max, duration, worker}; stamp is
+-- now as the text it came as: Redis formats a number anew for every command,
+-- at the price of a small command.
+-- Returns {jobs, limited ms, next due ms, state, set aside ids}; a job is
+-- {id, fields}; state says why no more were taken: 'paused', 'maxed',
+-- 'limited', or '' when there are no more or all that were asked for came.
+-- @include enqueue
+-- @include promote_due
+-- @include many
+-- @include set_aside
+local claimGuard = 'meta wait paused active prioritized delayed marker pc events limiter qctl:corrupt'
+
+local function lockJob(q, id, want)
+  local key = q.base .. id .. ':lock'
+  if call('SET', key, want.token, 'PX', want.lock, 'NX') then
+    return true
+  end
+  -- Locked and active: this entry is a second one of a running job. Locked
+  -- and not active: a lock that outlived its job's last run.
+  if redis.pcall('LPOS', q.active, id) then
+    return false
+  end
+  call('SET', key, want.token, 'PX', want.lock)
+  return true
+end
+
+local function startJob(q, id, want, reply)
+  if reply.seen[id] then
+    return false
+  end
+  reply.seen[id] = true
+  local key = q.base .. id
+  local job = redis.pcall('HMGET', key, 'name', 'data', 'opts', 'timestamp', 'atm', 'ats', 'defa', 'rjk', 'stacktrace')
+  if job.err then
+    setAside(q, id, want.now)
+    reply.aside[#reply.aside + 1] = id
+    return false
+  end
+  if not job[1] and call('EXISTS', key) == 0 then
+    reply.aside[#reply.aside + 1] = id
+    return false
+  end
+  if not lockJob(q, id, want) then
+    return false
+  end
+  local starts = job[6] and countText((tonumber(job[6]) or 0) + 1) or '1'
+  if want.worker ~= '' then
+    call('HSET', key, 'processedOn', want.stamp, 'ats', starts, 'pb', want.worker)
+  else
+    call('HSET', key, 'processedOn', want.stamp, 'ats', starts)
+  end
+  job[6] = starts
+  emit(q, 'active', 'jobId', id, 'prev', 'waiting')
+  reply.jobs[#reply.jobs + 1] = { id, job }
+  if not job[7] then
+    reply.counted = reply.counted + 1
+  end
+  return true
+end
+
+-- Takes n ids, the oldest first; old layouts left entries `0:…` as markers.
+local function takeWaiting(q, n)
+  local taken = call('RPOP', q.wait, n) or {}
+  local ids = {}
+  for _, id in ipairs(taken) do
+    if string.sub(id, 1, 2) ~= '0:' then
+      ids[#ids + 1] = id
+    end
+  end
+  return ids
+end
+
+local function takePrioritized(q, n)
+  local popped = call('ZPOPMIN', q.prioritized, n)
+  local ids = {}
+  for i = 1, #popped, 2 do
+    ids[#ids + 1] = popped[i]
+  end
+  if #ids < n then
+    call('DEL', q.base .. 'pc')
+  end
+  return ids
+end
+
+local function startAll(q, ids, want, reply)
+  local started = {}
+  for _, id in ipairs(ids) do
+    if startJob(q, id, want, reply) then
+      started[#started + 1] = id
+    end
+  end
+  many('LPUSH', q.active, started)
+end
+
+-- How many jobs the rate limit lets start now. The third value is how long (ms)
+-- it holds when it lets none.
+local function limitedRoom(q, max, room)
+  local key = q.base .. 'limiter'
+  local used = tonumber(call('GET', key) or '') or 0
+  if used >= max then
+    local ttl = call('PTTL', key)
+    if ttl > 0 then
+      return 0, 'limited', ttl
+    end
+    if ttl == 0 then
+      call('DEL', key)
+      used = 0
+    end
+  end
+  if used < max and max - used < room then
+    return max - used, 'limited', 0
+  end
+  return room, '', 0
+end
+
+-- Counts the started jobs; the first of a window begins it. Returns how long
+-- the window lasts (ms).
+local function countStarts(q, want, started)
+  local key = q.base .. 'limiter'
+  if countOn(key, started) == 0 then
+    call('PEXPIRE', key, math.floor(math.abs(want.duration or q.duration or 0)))
+  end
+  return math.max(0, call('PTTL', key))
+end
+
+local function claim(q, want)
+  local reply = { jobs = {}, aside = {}, seen = {}, counted = 0 }
+  local nextDue = promoteDue(q, want.now)
+  local max = q.max or want.max
+  local room, state, limited = want.n, '', 0
+  if max then
+    room, state, limited = limitedRoom(q, max, room)
+  end
+  if q.paused then
+    room, state, limited = 0, 'paused', 0
+  elseif q.concurrency then
+    local left = math.max(0, q.concurrency - call('LLEN', q.active))
+    if left < room then
+      room, state = left, 'maxed'
+    end
+  end
+  room = math.floor(room)
+  while #reply.jobs < room do
+    local ids = takeWaiting(q, room - #reply.jobs)
+    if #ids == 0 then
+      ids = takePrioritized(q, room - #reply.jobs)
+    end
+    if #ids == 0 then
+      state = ''
+      break
+    end
+    startAll(q, ids, want, reply)
+  end
+  if reply.counted > 0 and max then
+    local window = countStarts(q, want, reply.counted)
+    if state == 'limited' then
+      limited = window
+    end
+  end
+  if #reply.jobs > 0 then
+    call('ZADD', q.marker, 0, '0')
+  end
+  return { reply.jobs, limited, nextDue, state, reply.aside }
+end

@@ -1,0 +1,73 @@
+-- Recovers jobs that a stalled check marked and that have no lock, a page of
+-- them. The first page of a check claims the check for its interval.
+-- KEYS: 1 key base with its final colon
+-- ARGV: 1 now (ms)  2 stalled interval (ms)  3 most stalls allowed
+--       4 '1' for the first page
+-- Returns: -1 another worker has checked within the interval, or {recovered
+--       ids, of these those that must fail, marked ids left}
+-- Events: waiting, stalled
+-- @include guard
+-- @include enqueue
+-- @include set_aside
+local base, now = KEYS[1], tonumber(ARGV[1])
+local wrong = guard(base, 'meta wait paused active prioritized delayed marker events stalled repeat qctl:corrupt')
+if wrong then
+  return wrong
+end
+local q = openQueue(base)
+if ARGV[4] == '1' and not call('SET', base .. 'stalled-check', now, 'PX', ARGV[2], 'NX') then
+  return -1
+end
+
+-- Taking an id out of active costs a walk over the list: a page is as many
+-- ids as about a million steps allow.
+local page = math.max(1, math.min(500, math.floor(1000000 / (call('LLEN', q.active) + 1))))
+local ids = call('SRANDMEMBER', q.stalled, page)
+if #ids == 0 then
+  return { {}, {}, 0 }
+end
+call('SREM', q.stalled, unpack(ids))
+local lockKeys = {}
+for i, id in ipairs(ids) do
+  lockKeys[i] = base .. id .. ':lock'
+end
+local locks = call('MGET', unpack(lockKeys))
+
+local function ofLiveScheduler(rjk)
+  return rjk and (call('EXISTS', base .. 'repeat:' .. rjk) == 1 or call('ZSCORE', base .. 'repeat', rjk)) and true or false
+end
+
+local recovered, failing = {}, {}
+local function recover(id)
+  local key = base .. id
+  local job = redis.pcall('HMGET', key, 'stc', 'rjk', 'name')
+  if job.err then
+    setAside(q, id, now)
+    return
+  end
+  if not job[1] and not job[3] and call('EXISTS', key) == 0 then
+    return
+  end
+  local stalls = (tonumber(job[1] or '') or 0) + 1
+  if stalls > tonumber(ARGV[3]) and not ofLiveScheduler(job[2]) then
+    call('HSET', key, 'stc', stalls, 'defa', 'job stalled more than allowable limit')
+    failing[#failing + 1] = id
+  else
+    call('HSET', key, 'stc', stalls)
+  end
+  call('RPUSH', target(q), id)
+  emit(q, 'waiting', 'jobId', id, 'prev', 'active')
+  emit(q, 'stalled', 'jobId', id)
+  recovered[#recovered + 1] = id
+end
+
+for i, id in ipairs(ids) do
+  if not locks[i] and call('LREM', q.active, -1, id) == 1 then
+    recover(id)
+  end
+end
+if #recovered > 0 then
+  wake(q)
+end
+trimEvents(q)
+return { recovered, failing, call('SCARD', q.stalled) }

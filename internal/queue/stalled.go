@@ -1,0 +1,52 @@
+package queue
+
+import (
+	"context"
+	"time"
+)
+
+// Recovered is what a stalled check did.
+type Recovered struct {
+	// Checked is false when another worker checked within the interval.
+	Checked bool
+	// IDs went back to wait; Failing are those of them that have stalled too
+	// often, which the next worker fails.
+	IDs     []string
+	Failing []string
+}
+
+// stalledMarkPage bounds one marking call; the first pages hold the oldest
+// jobs, which are the likeliest to have stalled.
+const stalledMarkPage = 5000
+
+// RecoverStalled gives jobs back whose worker has gone: those that were active
+// without a lock at this check and active at the one before. Each fleet of
+// workers checks once per interval, whoever comes first. The check goes in
+// pages, so that a huge active list keeps other clients waiting for no more
+// than milliseconds at a time.
+func (q *Queue) RecoverStalled(ctx context.Context, interval time.Duration, maxStalled int) (Recovered, error) {
+	var r Recovered
+	first := "1"
+	for {
+		reply, err := q.run(ctx, scriptStalledRecover, q.nowMS(), interval.Milliseconds(), maxStalled, first)
+		if err != nil {
+			return r, err
+		}
+		if code, ok := reply.(int64); ok && code == -1 {
+			return r, nil
+		}
+		first, r.Checked = "", true
+		parts := replyList(reply)
+		r.IDs = append(r.IDs, replyTexts(at(parts, 0))...)
+		r.Failing = append(r.Failing, replyTexts(at(parts, 1))...)
+		if replyInt(at(parts, 2)) == 0 {
+			break
+		}
+	}
+	for marked := 0; ; marked += stalledMarkPage {
+		reply, err := q.run(ctx, scriptStalledMark, marked, stalledMarkPage)
+		if err != nil || replyInt(reply) == 0 {
+			return r, err
+		}
+	}
+}
