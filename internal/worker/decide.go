@@ -1,0 +1,103 @@
+package worker
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/qctl/qctl/internal/queue"
+)
+
+// result is what a handler returned.
+type result struct {
+	value json.RawMessage
+	err   error
+}
+
+// decide turns a result into an outcome. It is pure but for the worker's
+// random source, which jitter needs.
+func (w *Worker) decide(job *queue.Job, res result) queue.Outcome {
+	return decide(job, res, policy{completed: w.cfg.KeepCompleted, failed: w.cfg.KeepFailed, random: w.cfg.Random})
+}
+
+// policy is what the worker adds to a job's own options.
+type policy struct {
+	completed, failed *queue.Keep
+	random            func() float64
+}
+
+func decide(job *queue.Job, res result, p policy) queue.Outcome {
+	opts := job.Options
+	if opts == nil {
+		opts = &queue.JobOptions{}
+	}
+	out := queue.Outcome{ID: job.ID, Token: job.Token, Attempts: opts.Attempts, LIFO: opts.LIFO}
+	if res.err == nil {
+		out.Kind, out.ReturnValue, out.Keep = queue.Complete, res.value, orKeep(opts.KeepCompleted, p.completed)
+		return out
+	}
+	if errors.Is(res.err, ErrStopped) || errors.Is(res.err, ErrLockLost) {
+		// Without the lock the engine refuses it, which is what we want.
+		out.Kind = queue.GiveBack
+		return out
+	}
+	failure := &Failure{Reason: res.err.Error()}
+	errors.As(res.err, &failure)
+	if failure.TryAgain {
+		out.Kind, out.Delay = queue.Postpone, failure.RetryAfter
+		if out.Delay <= 0 {
+			out.Delay = backoff(opts.Backoff, job.AttemptsMade+1, p.random)
+		}
+		if out.Delay <= 0 {
+			out.Kind = queue.GiveBack
+		}
+		return out
+	}
+	out.FailedReason = failure.Reason
+	out.Stacktrace = appendTrace(job.Stacktrace, failure.Stack, opts.StackTraceLimit)
+	if failure.Unrecoverable || job.AttemptsMade+1 >= opts.Attempts {
+		out.Kind, out.Keep = queue.Fail, orKeep(opts.KeepFailed, p.failed)
+		return out
+	}
+	out.Kind, out.Delay = queue.RetryLater, backoff(opts.Backoff, job.AttemptsMade+1, p.random)
+	if out.Delay <= 0 {
+		out.Kind = queue.RetryNow
+	}
+	return out
+}
+
+func orKeep(own, otherwise *queue.Keep) *queue.Keep {
+	if own != nil {
+		return own
+	}
+	return otherwise
+}
+
+// backoff is the wait after the n-th failed attempt, by BullMQ's formulas
+// (wire section 4.8). A strategy that only the job's own workers know counts
+// as fixed: its delay is all that is known of it.
+func backoff(b *queue.Backoff, n int, random func() float64) time.Duration {
+	if b == nil {
+		return 0
+	}
+	ms := float64(b.Delay.Milliseconds())
+	if b.Type == "exponential" {
+		ms = math.Round(math.Pow(2, float64(n-1)) * ms)
+	}
+	if b.Jitter > 0 {
+		ms = math.Floor(random()*ms*b.Jitter + ms*(1-b.Jitter))
+	}
+	return time.Duration(math.Min(ms, float64(queue.MaxDelay.Milliseconds()))) * time.Millisecond
+}
+
+// appendTrace adds a stack and keeps the newest limit of them; nil is no limit.
+func appendTrace(traces []string, stack string, limit *int) []string {
+	if stack != "" {
+		traces = append(traces[:len(traces):len(traces)], stack)
+	}
+	if limit != nil && len(traces) > *limit {
+		traces = traces[len(traces)-*limit:]
+	}
+	return traces
+}
