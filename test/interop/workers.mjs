@@ -1,0 +1,176 @@
+// Workers whose handler is described in JSON, and event streams, both reported as notifications.
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { jobView } from './queues.mjs';
+
+// perform plays one job. What it does is taken from job.data.do if that is an object, else from the worker's
+// behaviours under the job's name, else from those under "*", else nothing is done and null is returned. Steps run
+// in the order written here; an absent one is skipped.
+async function perform(peer, run, job, token, signal) {
+  const { bullmq } = peer;
+  const inData = job.data?.do;
+  const step = (inData && typeof inData === 'object' ? inData : run.behaviours[job.name] ?? run.behaviours['*']) ?? {};
+  for (const row of step.log ?? []) {
+    await job.log(row);
+  }
+  for (const progress of step.progress ?? []) {
+    await job.updateProgress(progress);
+  }
+  if (step.updateData !== undefined) {
+    await job.updateData(step.updateData);
+  }
+  if (step.sleep) {
+    await sleep(step.sleep, undefined, { signal });
+  }
+  if (step.hold) {
+    await run.gate;
+  }
+  if (step.waitForChildren && (await job.moveToWaitingChildren(token))) {
+    throw new bullmq.WaitingChildrenError();
+  }
+  // attemptsStarted counts this start, so the first one is 1; a postponed job is not postponed again.
+  if (step.postpone && job.attemptsStarted <= 1) {
+    await job.moveToDelayed(Date.now() + step.postpone, token);
+    throw new bullmq.DelayedError();
+  }
+  if (step.rateLimit && job.attemptsStarted <= 1) {
+    await run.worker.rateLimit(step.rateLimit);
+    throw bullmq.Worker.RateLimitError();
+  }
+  if (step.unrecoverable !== undefined) {
+    throw new bullmq.UnrecoverableError(step.unrecoverable);
+  }
+  // "fail": n fails the first n attempts, true fails every one.
+  if (step.fail === true || job.attemptsMade < (step.fail ?? 0)) {
+    throw new Error(step.reason ?? `attempt ${job.attemptsMade + 1} failed`);
+  }
+  if (step.childrenValues) {
+    return job.getChildrenValues();
+  }
+  return step.return ?? null;
+}
+
+function startWorker(peer, request) {
+  const { notify, bullmq } = peer;
+  const { worker: id, queue, prefix, opts = {}, behaviours = {}, backoffs } = request;
+  const run = { behaviours, worker: null, gate: null, open: null };
+  run.gate = new Promise((resolve) => {
+    run.open = resolve;
+  });
+  const where = { worker: id, queue };
+  const handler = (job, token, signal) => {
+    notify('started', { ...where, jobId: job.id, name: job.name, job: jobView(job), token });
+    return perform(peer, run, job, token, signal);
+  };
+  run.worker = new bullmq.Worker(queue, handler, {
+    ...opts,
+    connection: { url: peer.url },
+    ...(prefix ? { prefix } : {}),
+    // "backoffs" is the custom strategy: the delay of the nth retry in ms, the last one for all further.
+    ...(backoffs ? { settings: { backoffStrategy: (made) => backoffs[Math.min(made, backoffs.length) - 1] } } : {}),
+  });
+  run.worker.on('completed', (job) => {
+    const { id: jobId, name, returnvalue } = job;
+    notify('completed', { ...where, jobId, name, returnvalue, job: jobView(job) });
+  });
+  run.worker.on('failed', (job, err) => {
+    // BullMQ passes no job when a stalled job's hash is gone.
+    const seen = job ? { jobId: job.id, name: job.name, job: jobView(job) } : {};
+    notify('failed', { ...where, ...seen, reason: err.message });
+  });
+  run.worker.on('stalled', (jobId) => notify('stalled', { ...where, jobId }));
+  run.worker.on('drained', () => notify('drained', where));
+  run.worker.on('lockRenewalFailed', (jobIds) => notify('lockRenewalFailed', { ...where, jobIds }));
+  run.worker.on('error', (err) => notify('workerError', { ...where, message: err.message }));
+  return run;
+}
+
+function startQueueEvents(peer, request, lastEventId) {
+  const { bullmq, notify } = peer;
+  const { events: id, queue, prefix, opts = {} } = request;
+
+  // Forwarder reports every event the stream carries, also one this file does not know by name. BullMQ emits some
+  // a second time as "completed:<job id>"; those would only be repetitions.
+  class Forwarder extends bullmq.QueueEvents {
+    emit(type, ...args) {
+      if (type === 'error') {
+        notify('queueEventsError', { events: id, queue, message: args[0]?.message });
+      } else if (!String(type).endsWith(`:${args[0]?.jobId}`) && typeof args.at(-1) === 'string') {
+        const fields = args.length > 1 ? args[0] : {};
+        notify('queueEvent', { events: id, queue, type, fields, jobId: fields.jobId, streamId: args.at(-1) });
+      }
+      return super.emit(type, ...args);
+    }
+  }
+  const stream = new Forwarder(queue, {
+    lastEventId,
+    ...opts,
+    connection: { url: peer.url },
+    ...(prefix ? { prefix } : {}),
+  });
+  stream.on('error', () => {});
+  return stream;
+}
+
+export function workerOps(peer) {
+  const workers = new Map();
+  const streams = new Map();
+
+  const take = (map, id, kind) => {
+    const found = map.get(id);
+    if (!found) {
+      throw new Error(`no ${kind} ${JSON.stringify(id)}`);
+    }
+    return found;
+  };
+  const claim = (map, id, kind) => {
+    if (typeof id !== 'string' || map.has(id)) {
+      throw new Error(`${kind} needs an unused name, not ${JSON.stringify(id)}`);
+    }
+  };
+
+  peer.onQuit.push(async () => {
+    const closing = [...workers.values()].map((run) => {
+      run.open();
+      return run.worker.close(true);
+    });
+    await Promise.allSettled([...closing, ...[...streams.values()].map((stream) => stream.close())]);
+  });
+
+  return {
+    // startWorker answers when the worker is connected. "worker" names it in later requests and notifications;
+    // "opts" are BullMQ's worker options (concurrency, lockDuration, stalledInterval, maxStalledCount, name,
+    // limiter, metrics, removeOnComplete, ...); "behaviours" maps a job name or "*" to the steps of perform.
+    startWorker: async (r) => {
+      claim(workers, r.worker, 'a worker');
+      const run = startWorker(peer, r);
+      workers.set(r.worker, run);
+      await run.worker.waitUntilReady();
+      return { worker: r.worker };
+    },
+    // release lets every job through that is held by the step "hold", now and later.
+    release: (r) => take(workers, r.worker, 'worker').open(),
+    pauseWorker: (r) => take(workers, r.worker, 'worker').worker.pause(r.doNotWaitActive),
+    resumeWorker: (r) => take(workers, r.worker, 'worker').worker.resume(),
+    // stopWorker waits for the jobs in hand, unless "force".
+    stopWorker: async (r) => {
+      const run = take(workers, r.worker, 'worker');
+      await run.worker.close(r.force);
+      workers.delete(r.worker);
+    },
+
+    // startQueueEvents forwards what is written after this request, or after opts.lastEventId if given.
+    startQueueEvents: async (r) => {
+      claim(streams, r.events, 'an event stream');
+      const stream = startQueueEvents(peer, r, await peer.newestEvent(r));
+      streams.set(r.events, stream);
+      await stream.waitUntilReady();
+      return { events: r.events };
+    },
+    stopQueueEvents: async (r) => {
+      const stream = take(streams, r.events, 'event stream');
+      streams.delete(r.events);
+      await stream.close();
+    },
+  };
+}
