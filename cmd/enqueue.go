@@ -1,0 +1,350 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/qctl/qctl/internal/config"
+	"github.com/qctl/qctl/internal/queue"
+	"github.com/qctl/qctl/internal/render"
+)
+
+// enqueueOptions are the flags of qctl enqueue.
+type enqueueOptions struct {
+	data         string
+	name         string
+	priority     string
+	delay        string
+	at           string
+	attempts     int
+	backoff      string
+	id           string
+	lifo         bool
+	bulk         string
+	create       bool
+	dryRun       bool
+	skipBad      bool
+	allowUnknown bool
+
+	changed func(string) bool
+}
+
+func (o *enqueueOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVarP(&o.data, "data", "d", "", "payload: `JSON`, @FILE, or - for standard input")
+	f.StringVar(&o.name, "name", "", "job `NAME` (default the queue's alias)")
+	f.StringVar(&o.priority, "priority", "", "`N` on the queue's scale, or urgent, normal, background")
+	f.StringVar(&o.delay, "delay", "", "run no sooner than after this `TIME` (30s, 15m, 2h, 7d)")
+	f.StringVar(&o.at, "at", "", "run no sooner than at this `TIME` (2030-12-25T09:00:00Z, tomorrow 09:00)")
+	f.IntVar(&o.attempts, "attempts", 0, "fail for good after `N` attempts (default the queue's)")
+	f.StringVar(&o.backoff, "backoff", "", "wait between attempts, `TYPE:TIME[:JITTER]` (exponential:30s, fixed:5s)")
+	f.StringVar(&o.id, "id", "", "job `ID`; adding one that exists changes nothing")
+	f.BoolVar(&o.lifo, "lifo", false, "run before jobs that wait already")
+	f.StringVar(&o.bulk, "bulk", "", "add a job per line of `FILE` or -: {\"name\",\"data\",\"opts\"}")
+	f.BoolVar(&o.create, "create", false, "allow a queue that does not exist yet")
+	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "check and show, add nothing")
+	f.BoolVar(&o.skipBad, "skip-bad", false, "with --bulk: leave out lines that are refused, and go on")
+	f.BoolVar(&o.allowUnknown, "allow-unknown", false, "with --bulk: keep options that qctl does not know")
+	o.changed = f.Changed
+}
+
+func newEnqueueCommand(a *app) *cobra.Command {
+	opts := &enqueueOptions{}
+	cmd := &cobra.Command{
+		Use:     "enqueue QUEUE [field=value | field:=json]...",
+		Short:   "Add one job, or many",
+		GroupID: groupChange,
+		Long: `Add a job to a queue, or with --bulk one job per line of a file.
+
+The payload comes from field=value arguments (texts), field:=json arguments
+(numbers, lists, objects), from --data, or from both: fields win. It is checked
+against the queue's schema before anything is sent. Attempts, backoff and how
+long the finished job is kept are the queue's, unless given.
+
+Prints the job's id.`,
+		Example: `  qctl enqueue email queueId=email-uuid userId=user-123 --priority urgent
+  qctl enqueue email queueId=x --at 2030-12-25T09:00:00Z
+  qctl enqueue orchestration --data '{"projectId":"p1","triggeredBy":"manual","jobType":"batch"}'
+  qctl enqueue dev ticketId=T-1 skills:='["go","redis"]' --delay 15m --id replan-T-1
+  jq -c '.[] | {data: .}' jobs.json | qctl enqueue dev --bulk -`,
+		Args:              argumentCount(1, -1, "QUEUE"),
+		ValidArgsFunction: completeQueues(a, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := a.context(cmd)
+			defer cancel()
+			return runEnqueue(ctx, a, opts, args[0], args[1:])
+		},
+	}
+	opts.addFlags(cmd.Flags())
+	return cmd
+}
+
+func (o *enqueueOptions) validate(fields []string) error {
+	refuse := func(format string, args ...any) error { return &usageError{err: fmt.Errorf(format, args...)} }
+	switch {
+	case o.delay != "" && o.at != "":
+		return refuse("--delay and --at exclude each other")
+	case o.changed("attempts") && (o.attempts < 1 || o.attempts > queue.MaxAttempts):
+		return refuse("--attempts %d is not between 1 and %d", o.attempts, queue.MaxAttempts)
+	case o.changed("id") && o.id == "":
+		return refuse("--id is empty")
+	case o.bulk == "" && (o.skipBad || o.allowUnknown):
+		return refuse("--skip-bad and --allow-unknown go with --bulk")
+	case o.bulk == "":
+		return nil
+	case len(fields) > 0 || o.changed("data") || o.changed("id"):
+		return refuse("--bulk takes payloads and ids from its lines: no fields, --data or --id")
+	}
+	return nil
+}
+
+func runEnqueue(ctx context.Context, a *app, opts *enqueueOptions, name string, fields []string) error {
+	if err := opts.validate(fields); err != nil {
+		return err
+	}
+	t, err := enqueueTarget(ctx, a, opts, name)
+	if err != nil {
+		return err
+	}
+	common, err := opts.common(a, t)
+	if err != nil {
+		return err
+	}
+	if opts.bulk != "" {
+		return runBulk(ctx, a, opts, t, common)
+	}
+	data, err := opts.payload(a, fields)
+	if err != nil {
+		return err
+	}
+	job := newJob(t, common)
+	job.Data, job.Opts.ID = data, opts.id
+	if err := finishJob(t, &job, opts.priority); err != nil {
+		return &usageError{err: err}
+	}
+	if opts.dryRun {
+		return showNewJob(a, t, job)
+	}
+	added, err := t.q.Add(ctx, job)
+	if err != nil {
+		return err
+	}
+	return printAdded(a, t, job, added)
+}
+
+// enqueueTarget finds the queue. One that is neither configured nor there is
+// most likely a slip of the fingers.
+func enqueueTarget(ctx context.Context, a *app, opts *enqueueOptions, name string) (target, error) {
+	t, err := a.resolve(name)
+	if err != nil || t.Configured {
+		return t, err
+	}
+	found, err := t.q.Exists(ctx)
+	switch {
+	case err != nil:
+		return target{}, err
+	case found:
+		return t, nil
+	case !opts.create:
+		err := a.queueNotFound(ctx, name)
+		if missing, ok := err.(*notFoundError); ok && missing.near == "" { //nolint:errorlint // made one line above
+			missing.hint = "add --create to make a new queue"
+		}
+		return target{}, err
+	}
+	return t, t.CheckCreate()
+}
+
+// common is what the flags and the queue's policy say of every job.
+func (o *enqueueOptions) common(a *app, t target) (queue.JobOptions, error) {
+	policy := t.Queue
+	opts := queue.JobOptions{
+		Attempts: policy.Attempts, LIFO: o.lifo,
+		Backoff:       backoffOf(policy.Backoff),
+		KeepCompleted: keepOf(policy.Keep.Completed),
+		KeepFailed:    keepOf(policy.Keep.Failed),
+	}
+	if o.changed("attempts") {
+		opts.Attempts = o.attempts
+	}
+	if o.backoff != "" {
+		b, err := config.ParseBackoff(o.backoff)
+		if err != nil {
+			return opts, &usageError{err: fmt.Errorf("--backoff: %w", err)}
+		}
+		opts.Backoff = backoffOf(b)
+	}
+	switch {
+	case o.delay != "":
+		d, err := config.ParseDuration(o.delay)
+		if err != nil {
+			return opts, &usageError{err: fmt.Errorf("--delay: %w", err)}
+		}
+		opts.Delay = d
+	case o.at != "":
+		now := a.now()
+		at, err := config.ParseTime(o.at, now, a.local)
+		if err != nil {
+			return opts, &usageError{err: fmt.Errorf("--at: %w", err)}
+		}
+		if !at.After(now) {
+			return opts, &usageError{err: fmt.Errorf("--at %s is in the past", at.Format(time.RFC3339))}
+		}
+		opts.Timestamp = now.Truncate(time.Millisecond)
+		opts.Delay = at.Sub(opts.Timestamp)
+	}
+	return opts, nil
+}
+
+func backoffOf(b config.Backoff) *queue.Backoff {
+	if b.Type == "" {
+		return nil
+	}
+	return &queue.Backoff{Type: b.Type, Delay: b.Delay, Jitter: b.Jitter}
+}
+
+// keepOf turns a queue's retention into a job's rule; no bounds is no rule.
+func keepOf(r config.Retention) *queue.Keep {
+	if r.Age == 0 && r.Count == 0 {
+		return nil
+	}
+	k := &queue.Keep{}
+	if r.Age > 0 {
+		k.Age = &r.Age
+	}
+	if r.Count > 0 {
+		count := int64(r.Count)
+		k.Count = &count
+	}
+	return k
+}
+
+// payload builds the payload from --data and the fields.
+func (o *enqueueOptions) payload(a *app, args []string) ([]byte, error) {
+	fields, err := parseFields(args)
+	if err != nil {
+		return nil, err
+	}
+	if !o.changed("data") {
+		return fields.bytes()
+	}
+	text, err := a.readText("--data", o.data)
+	if err != nil {
+		return nil, err
+	}
+	if err := config.CheckPayload(text, config.Limits{}); err != nil {
+		return nil, fmt.Errorf("--data: %w", err)
+	}
+	if len(fields) == 0 {
+		return text, nil
+	}
+	merged, err := parseObject(text)
+	if err != nil {
+		return nil, &usageError{err: fmt.Errorf("--data: %w, so no fields can be added to it", err)}
+	}
+	for _, f := range fields {
+		merged.set(f.name, f.value)
+	}
+	return merged.bytes()
+}
+
+// newJob is a job of the queue, named as the queue's jobs are.
+func newJob(t target, common queue.JobOptions) queue.NewJob {
+	return queue.NewJob{Name: t.label(), Opts: common}
+}
+
+// finishJob holds the payload against the queue's schema, and sets the job's
+// priority from what was typed, else from the payload, else the scale's
+// default. Where payloads have a priority of their own, both are kept equal.
+func finishJob(t target, job *queue.NewJob, typed string) error {
+	scale := t.Queue.Priority
+	ownPriority := t.Queue.Schema == "builtin:email" || t.Queue.Schema == "builtin:orchestration"
+	wire, onScale, err := scale.Wire(typed)
+	if err != nil {
+		return err
+	}
+	if ownPriority {
+		payload, err := parseObject(job.Data)
+		if err == nil {
+			given, has := payload.get("priority")
+			switch {
+			case typed != "":
+				payload.set("priority", json.RawMessage(strconv.Itoa(onScale)))
+				if job.Data, err = payload.bytes(); err != nil {
+					return err
+				}
+			case has:
+				if n, numErr := strconv.Atoi(string(given)); numErr == nil {
+					if wire, err = scale.FromPayload(n); err != nil {
+						return fmt.Errorf("payload: priority: %w", err)
+					}
+				}
+			}
+		}
+	}
+	job.Opts.Priority = wire
+	if err := config.Validate(t.Queue.Schema, job.Data); err != nil {
+		return fmt.Errorf("payload: %w", err)
+	}
+	return nil
+}
+
+// addedView is the answer to one added job, as JSON.
+type addedView struct {
+	Queue     string      `json:"queue"`
+	ID        string      `json:"id"`
+	Name      string      `json:"name"`
+	State     queue.State `json:"state"`
+	Duplicate bool        `json:"duplicate"`
+}
+
+// stateOf is where a new job goes.
+func stateOf(o queue.JobOptions) queue.State {
+	switch {
+	case o.Delay > 0:
+		return queue.StateDelayed
+	case o.Priority > 0:
+		return queue.StatePrioritized
+	}
+	return queue.StateWaiting
+}
+
+func printAdded(a *app, t target, job queue.NewJob, added queue.Added) error {
+	format, err := a.format()
+	if err != nil {
+		return err
+	}
+	view := addedView{Queue: t.base().String(), ID: added.ID, Name: job.Name, State: stateOf(job.Opts), Duplicate: added.Duplicate}
+	switch {
+	case format != render.FormatTable:
+		return render.WriteJSON(a.streams.Out, view)
+	case !a.streams.OutIsTerminal():
+		_, err = fmt.Fprintln(a.streams.Out, render.Text(added.ID))
+	case added.Duplicate:
+		_, err = fmt.Fprintf(a.streams.Out, "%s: job %s exists already, nothing added\n", render.Text(t.label()), render.Text(added.ID))
+	default:
+		_, err = fmt.Fprintf(a.streams.Out, "%s: added job %s (%s)\n", render.Text(t.label()), render.Text(added.ID), stateOf(job.Opts))
+	}
+	return err
+}
+
+// showNewJob is the answer of a dry run: the job as it would be stored.
+func showNewJob(a *app, t target, job queue.NewJob) error {
+	opts, err := json.Marshal(job.Opts)
+	if err != nil {
+		return err
+	}
+	return render.WriteJSON(a.streams.Out, struct {
+		Queue  string          `json:"queue"`
+		Name   string          `json:"name"`
+		Data   json.RawMessage `json:"data"`
+		Opts   json.RawMessage `json:"opts"`
+		State  queue.State     `json:"state"`
+		DryRun bool            `json:"dryRun"`
+	}{t.base().String(), job.Name, job.Data, opts, stateOf(job.Opts), true})
+}

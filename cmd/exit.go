@@ -1,0 +1,252 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/qctl/qctl/internal/config"
+	"github.com/qctl/qctl/internal/iostreams"
+	"github.com/qctl/qctl/internal/queue"
+	"github.com/qctl/qctl/internal/redisconn"
+	"github.com/qctl/qctl/internal/render"
+)
+
+// The exit codes.
+const (
+	exitDone        = 0
+	exitNegative    = 1
+	exitUsage       = 2
+	exitNotFound    = 3
+	exitState       = 4
+	exitDenied      = 5
+	exitUnreachable = 6
+	exitRefused     = 7
+	exitCorrupt     = 8
+	exitUnknown     = 9
+	exitUnconfirmed = 10
+	exitBug         = 70
+	exitInterrupted = 130
+	exitTerminated  = 143
+)
+
+// exitCodes is the table that help and the documentation show.
+var exitCodes = []struct {
+	code    int
+	name    string
+	meaning string
+}{
+	{exitDone, "DONE", "done"},
+	{exitNegative, "NEGATIVE", "ran, and the result is negative or partial: some jobs could not be changed"},
+	{exitUsage, "USAGE", "usage, configuration or input is wrong; nothing was sent"},
+	{exitNotFound, "NOT_FOUND", "no such queue or job"},
+	{exitState, "STATE", "the state of the job or queue does not allow it"},
+	{exitDenied, "DENIED", "not permitted: read-only, or refused by Redis' access control"},
+	{exitUnreachable, "UNREACHABLE", "Redis cannot be reached; nothing was sent"},
+	{exitRefused, "REFUSED", "Redis refuses for now: loading, read-only, out of memory, busy"},
+	{exitCorrupt, "CORRUPT", "what Redis holds is damaged, or not a queue"},
+	{exitUnknown, "UNKNOWN", "outcome unknown: sent, but no answer came"},
+	{exitUnconfirmed, "UNCONFIRMED", "confirmation missing: add --yes"},
+	{exitBug, "BUG", "a bug in qctl"},
+	{exitInterrupted, "INTERRUPTED", "interrupted (SIGINT); counts so far were printed"},
+	{exitTerminated, "TERMINATED", "terminated (SIGTERM); counts so far were printed"},
+}
+
+// outcome is a row of the table that turns an error into an exit code and a
+// hint. The first match wins.
+type outcome struct {
+	matches func(error) bool
+	code    int
+	hint    string
+}
+
+func is(target error) func(error) bool { return func(err error) bool { return errors.Is(err, target) } }
+
+func as[T error](err error) bool {
+	var target T
+	return errors.As(err, &target)
+}
+
+func class(c queue.Class) func(error) bool {
+	return func(err error) bool { return queue.Classify(err) == c }
+}
+
+func signalled(s os.Signal) func(error) bool {
+	return func(err error) bool {
+		var sig *signalError
+		return errors.As(err, &sig) && sig.signal == s
+	}
+}
+
+var outcomes = []outcome{
+	{as[*bugError], exitBug, "please report it, with the lines above"},
+	{iostreams.IsClosedPipe, exitDone, ""},
+	{signalled(os.Interrupt), exitInterrupted, ""},
+	{signalled(syscall.SIGTERM), exitTerminated, ""},
+	{as[*usageError], exitUsage, ""},
+	{as[*confirmError], exitUnconfirmed, "add --yes to do it, or --dry-run to see what it would do"},
+	{as[*partialError], exitNegative, ""},
+	{as[*notFoundError], exitNotFound, ""},
+	{is(config.ErrInvalid), exitUsage, ""},
+	{is(redisconn.ErrSecretExposed), exitDenied, ""},
+	{as[*redisconn.ConfigError], exitUsage, ""},
+	{is(queue.ErrInvalidName), exitUsage, ""},
+	{is(queue.ErrInvalidOption), exitUsage, ""},
+	{is(queue.ErrUnknownState), exitUsage, ""},
+	{is(queue.ErrTooLarge), exitUsage, ""},
+	{is(queue.ErrHashTag), exitUsage, ""},
+	{is(queue.ErrReadOnly), exitDenied, "drop --read-only, or unset QCTL_READ_ONLY"},
+	{is(queue.ErrJobNotFound), exitNotFound, "qctl jobs QUEUE lists the jobs"},
+	{is(queue.ErrJobNotInState), exitState, "qctl show QUEUE ID tells where it is"},
+	{is(queue.ErrJobLocked), exitState, "a worker is running it; try again when it is done"},
+	{is(queue.ErrLockLost), exitState, ""},
+	{is(queue.ErrPendingChildren), exitState, ""},
+	{is(queue.ErrFailedChildren), exitState, ""},
+	{is(queue.ErrSchedulerJob), exitState, "remove the job scheduler instead"},
+	{is(queue.ErrQueueNotPaused), exitState, "qctl pause QUEUE"},
+	{is(queue.ErrActiveJobs), exitState, "wait for the workers, or add --force"},
+	{is(queue.ErrUnsupported), exitRefused, ""},
+	{class(queue.ClassUnreachable), exitUnreachable, "check REDIS_URL or --redis, and that Redis runs there"},
+	{class(queue.ClassRefused), exitRefused, "try again later"},
+	{class(queue.ClassDenied), exitDenied, "check the user, the password and the rights of the Redis user"},
+	{class(queue.ClassCorrupt), exitCorrupt, ""},
+	{is(queue.ErrCorrupt), exitCorrupt, ""},
+	{class(queue.ClassUnknown), exitUnknown, "look first (qctl stats, qctl show), then repeat: with --id an enqueue is safe to repeat"},
+	{is(context.DeadlineExceeded), exitUnknown, "look first, then repeat, with a longer --timeout"},
+}
+
+// usageError is a mistake of whoever typed; nothing was sent.
+type usageError struct {
+	err  error
+	hint string
+}
+
+// Error returns the mistake.
+func (e *usageError) Error() string { return e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *usageError) Unwrap() error { return e.err }
+
+// notFoundError is a name that means nothing here.
+type notFoundError struct {
+	err  error
+	hint string
+	near string
+}
+
+// Error returns what was not found.
+func (e *notFoundError) Error() string { return e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *notFoundError) Unwrap() error { return e.err }
+
+// partialError says that some of the work could not be done; what was done
+// has been printed.
+type partialError struct{ err error }
+
+// Error returns what was left undone.
+func (e *partialError) Error() string { return e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *partialError) Unwrap() error { return e.err }
+
+// confirmError is a question that was not answered with yes.
+type confirmError struct{ what string }
+
+// Error says what was not confirmed.
+func (e *confirmError) Error() string { return e.what }
+
+// bugError is a panic.
+type bugError struct {
+	value any
+	stack []byte
+}
+
+// Error returns what panicked and where.
+func (e *bugError) Error() string { return fmt.Sprintf("bug: %v\n%s", e.value, e.stack) }
+
+// resultOf finds the row of an error.
+func resultOf(err error) (code int, hint string) {
+	code, hint = exitBug, "this kind of error should have been foreseen: please report it"
+	for _, o := range outcomes {
+		if o.matches(err) {
+			code, hint = o.code, o.hint
+			break
+		}
+	}
+	var usage *usageError
+	var missing *notFoundError
+	switch {
+	case errors.As(err, &usage) && usage.hint != "":
+		hint = usage.hint
+	case errors.As(err, &missing) && missing.hint != "":
+		hint = missing.hint
+	}
+	return code, hint
+}
+
+// report prints an error as one line and a hint, or as JSON where results are
+// JSON, and returns the exit code.
+func (a *app) report(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	code, hint := resultOf(err)
+	if code == exitDone {
+		return code
+	}
+	if f, formatErr := a.format(); formatErr == nil && f != render.FormatTable {
+		a.reportJSON(err, code, hint)
+		return code
+	}
+	text := render.Text(err.Error())
+	if code == exitBug {
+		text = render.Multiline(err.Error())
+	}
+	fmt.Fprintf(a.streams.Err, "qctl: %s\n", text)
+	if hint != "" {
+		fmt.Fprintf(a.streams.Err, "hint: %s\n", render.Text(hint))
+	}
+	return code
+}
+
+func (a *app) reportJSON(err error, code int, hint string) {
+	type body struct {
+		Code       string   `json:"code"`
+		Exit       int      `json:"exit"`
+		Message    string   `json:"message"`
+		Hint       string   `json:"hint,omitempty"`
+		DidYouMean []string `json:"didYouMean,omitempty"`
+	}
+	b := body{Exit: code, Message: err.Error(), Hint: hint}
+	for _, row := range exitCodes {
+		if row.code == code {
+			b.Code = row.name
+		}
+	}
+	var missing *notFoundError
+	if errors.As(err, &missing) && missing.near != "" {
+		b.DidYouMean = []string{missing.near}
+	}
+	text, jsonErr := json.Marshal(map[string]body{"error": b})
+	if jsonErr != nil { // texts and numbers always marshal
+		return
+	}
+	fmt.Fprintf(a.streams.Err, "%s\n", text)
+}
+
+// newExitCodesTopic is the help page made from the table.
+func newExitCodesTopic() *cobra.Command {
+	var b strings.Builder
+	b.WriteString("qctl ends with one of these codes. With -o json the error is JSON too, with the name:\n\n")
+	for _, row := range exitCodes {
+		fmt.Fprintf(&b, "  %3d  %-12s %s\n", row.code, row.name, row.meaning)
+	}
+	return &cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: strings.TrimRight(b.String(), "\n")}
+}

@@ -1,0 +1,36 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// flagNames lists the long flags of a command, for suggestions.
+func flagNames(cmd *cobra.Command) []string {
+	var names []string
+	add := func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	}
+	cmd.Flags().VisitAll(add)
+	cmd.InheritedFlags().VisitAll(add)
+	return names
+}
+
+// argumentCount checks the number of arguments; most < 0 means no limit.
+func argumentCount(least, most int, want string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) >= least && (most < 0 || len(args) <= most) {
+			return nil
+		}
+		err := errors.New("missing " + want)
+		if len(args) > least {
+			err = fmt.Errorf("unexpected argument %q: want %s", args[len(args)-1], want)
+		}
+		return &usageError{err: err, hint: cmd.CommandPath() + " --help"}
+	}
+}

@@ -1,0 +1,361 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/lmittmann/tint"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/qctl/qctl/internal/config"
+	"github.com/qctl/qctl/internal/cron"
+	"github.com/qctl/qctl/internal/handler"
+	"github.com/qctl/qctl/internal/queue"
+	"github.com/qctl/qctl/internal/render"
+	"github.com/qctl/qctl/internal/worker"
+)
+
+// workerOptions are the flags of qctl worker.
+type workerOptions struct {
+	queues      []string
+	concurrency int
+	rate        string
+	handler     string
+	grace       string
+	drain       bool
+	create      bool
+	name        string
+	jobTimeout  string
+	lock        string
+	stalled     string
+	maxStalled  int
+	metrics     string
+	logLevel    string
+	logFormat   string
+	program     []string
+
+	changed func(string) bool
+}
+
+func (o *workerOptions) addFlags(f *pflag.FlagSet) {
+	f.StringArrayVar(&o.queues, "queue", nil, "work this `QUEUE`; may be given several times")
+	f.IntVar(&o.concurrency, "concurrency", 0, "run up to `N` jobs of a queue at once (default the queue's)")
+	f.StringVar(&o.rate, "rate", "", "start at most `N/TIME` jobs of a queue (10/1s), over all its workers (default the queue's)")
+	f.StringVar(&o.handler, "handler", "", "built-in `HANDLER` to try things out: noop, sleep=TIME, fail=RATE, sleep=TIME,fail=RATE")
+	f.StringVar(&o.grace, "grace", "30s", "after the first interrupt, let running jobs go on for this `TIME`")
+	f.BoolVar(&o.drain, "drain", false, "end when nothing waits any more; delayed jobs stay where they are")
+	f.BoolVar(&o.create, "create", false, "allow queues that do not exist yet")
+	f.StringVar(&o.name, "worker-name", "", "`NAME` in worker listings and with each job")
+	f.StringVar(&o.jobTimeout, "job-timeout", "", "end a job after this `TIME` (default the queue's)")
+	f.StringVar(&o.lock, "lock", "", "lock jobs for this `TIME` at once (default the queue's, 30s)")
+	f.StringVar(&o.stalled, "stalled-interval", "", "look for jobs of dead workers this often, `TIME` (default the queue's, 30s)")
+	f.IntVar(&o.maxStalled, "max-stalled", 0, "fail a job that stalled more than `N` times (default the queue's, 2)")
+	f.StringVar(&o.metrics, "metrics", "", "keep BullMQ's per-minute metrics for this `TIME` (default none)")
+	f.StringVar(&o.logLevel, "log-level", "info", "log from this `LEVEL` on: debug, info, warn, error")
+	f.StringVar(&o.logFormat, "log-format", "text", "log as `FORMAT`: text, json")
+	o.changed = f.Changed
+}
+
+func newWorkerCommand(a *app) *cobra.Command {
+	opts := &workerOptions{}
+	cmd := &cobra.Command{
+		Use:     "worker --queue QUEUE [flags] [-- PROGRAM ARG...]",
+		Short:   "Run the jobs of one or more queues",
+		GroupID: groupRun,
+		Long: `Claim jobs and run a program for each: no shell, one process per job, the
+payload on its standard input, its standard output the return value.
+
+  exit 0    completed
+  exit 75   try again by the backoff, without using up an attempt
+  exit 65   failed for good
+  other     failed attempt: tried again by the backoff, then failed
+
+Lines on standard error become the job's log, the last of them its failed
+reason. QCTL_JOB_ID, QCTL_ATTEMPT and other variables tell about the job; JSON
+lines on file descriptor 3 report {"progress":…}, {"log":"…"}, {"result":…}.
+
+The first SIGINT or SIGTERM stops claiming and lets running jobs finish for the
+grace period; the second cancels them. What has not finished goes back to wait
+without using up an attempt.`,
+		Example: `  qctl worker --queue email -- ./send.sh
+  qctl worker --queue dev --concurrency 20 --log-format json -- node agent.js
+  qctl worker --queue email --queue orchestration --drain -- ./run.sh
+  qctl worker --queue dev --handler sleep=200ms,fail=0.1`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			opts.program = args
+			if dash := cmd.ArgsLenAtDash(); dash != 0 && len(args) > 0 {
+				return &usageError{
+					err:  fmt.Errorf("unexpected argument %q", args[0]),
+					hint: "name queues with --queue, and put -- before the program",
+				}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return runWorker(cmd.Context(), a, opts) },
+	}
+	opts.addFlags(cmd.Flags())
+	_ = cmd.RegisterFlagCompletionFunc("queue", completeQueues(a, -1)) // fails only for unknown flags
+	return cmd
+}
+
+func runWorker(ctx context.Context, a *app, opts *workerOptions) error {
+	log, err := a.logger(opts.logLevel, opts.logFormat)
+	if err != nil {
+		return err
+	}
+	if len(opts.queues) == 0 {
+		return &usageError{err: errors.New("no queue given"), hint: "add --queue QUEUE"}
+	}
+	run, closeHandler, err := opts.makeHandler()
+	if err != nil {
+		return err
+	}
+	defer closeHandler()
+	var workers []*worker.Worker
+	for _, name := range opts.queues {
+		t, err := workerTarget(ctx, a, opts, name)
+		if err != nil {
+			return err
+		}
+		cfg, err := opts.config(a, t)
+		if err != nil {
+			return err
+		}
+		cfg.Handler, cfg.Log = run, log
+		w, err := worker.New(cfg)
+		if err != nil {
+			return err
+		}
+		workers = append(workers, w)
+		log.Info("working", "queue", t.base().String(), "concurrency", cfg.Concurrency,
+			"from", opts.concurrencyOrigin(a, t), "rate", rateText(cfg.Limiter), "handler", opts.handlerText())
+	}
+	if err := a.client.Ping(ctx); err != nil {
+		return err
+	}
+	return opts.runAll(ctx, a, workers)
+}
+
+// runAll runs the workers until all have ended, and prints what they did.
+func (o *workerOptions) runAll(ctx context.Context, a *app, workers []*worker.Worker) error {
+	stats := make([]worker.Stats, len(workers))
+	var group errgroup.Group
+	for i, w := range workers {
+		group.Go(func() (err error) {
+			stats[i], err = w.Run(ctx, a.hard)
+			return err
+		})
+	}
+	err := group.Wait()
+	var sum worker.Stats
+	for _, s := range stats {
+		sum.Completed += s.Completed
+		sum.Failed += s.Failed
+		sum.Retried += s.Retried
+		sum.GivenBack += s.GivenBack
+		sum.LocksLost += s.LocksLost
+		if sum.DelayedLeft.IsZero() || (!s.DelayedLeft.IsZero() && s.DelayedLeft.Before(sum.DelayedLeft)) {
+			sum.DelayedLeft = s.DelayedLeft
+		}
+	}
+	if printErr := a.printWorkerStats(sum); printErr != nil && err == nil {
+		return printErr
+	}
+	if err != nil && queue.Classify(err) == queue.ClassOther {
+		return &partialError{err: err}
+	}
+	return err
+}
+
+func (a *app) printWorkerStats(s worker.Stats) error {
+	format, err := a.format()
+	if err != nil {
+		return err
+	}
+	if format != render.FormatTable {
+		var delayed *int64
+		if !s.DelayedLeft.IsZero() {
+			ms := s.DelayedLeft.UnixMilli()
+			delayed = &ms
+		}
+		return render.WriteJSON(a.streams.Out, struct {
+			Completed   int64  `json:"completed"`
+			Failed      int64  `json:"failed"`
+			Retried     int64  `json:"retried"`
+			GivenBack   int64  `json:"givenBack"`
+			LocksLost   int64  `json:"locksLost"`
+			NextDelayed *int64 `json:"nextDelayed"`
+		}{s.Completed, s.Failed, s.Retried, s.GivenBack, s.LocksLost, delayed})
+	}
+	text := fmt.Sprintf("completed %d, failed %d, attempts to be repeated %d, given back %d, locks lost %d",
+		s.Completed, s.Failed, s.Retried, s.GivenBack, s.LocksLost)
+	if !s.DelayedLeft.IsZero() {
+		text += "; next delayed job due " + s.DelayedLeft.UTC().Format(time.RFC3339)
+	}
+	_, err = fmt.Fprintln(a.streams.Out, text)
+	return err
+}
+
+// makeHandler returns what runs the jobs. A queue without a handler would
+// complete jobs that nobody handled.
+func (o *workerOptions) makeHandler() (worker.Handler, func(), error) {
+	nothing := func() {}
+	switch {
+	case o.handler != "" && len(o.program) > 0:
+		return nil, nothing, &usageError{err: errors.New("--handler and a program exclude each other")}
+	case o.handler != "":
+		h, err := handler.Parse(o.handler)
+		if err != nil {
+			return nil, nothing, &usageError{err: fmt.Errorf("--handler: %w", err)}
+		}
+		return h, nothing, nil
+	case len(o.program) > 0:
+		p, err := handler.NewProgram(handler.ProgramConfig{Args: o.program, InheritEnv: true})
+		if err != nil {
+			return nil, nothing, &usageError{err: err}
+		}
+		return p, func() { _ = p.Close() }, nil
+	}
+	return nil, nothing, &usageError{
+		err:  errors.New("no handler: nothing would run the jobs"),
+		hint: "put the program after --, as in: qctl worker --queue email -- ./send.sh",
+	}
+}
+
+func (o *workerOptions) handlerText() string {
+	if o.handler != "" {
+		return o.handler
+	}
+	return strings.Join(o.program, " ")
+}
+
+func workerTarget(ctx context.Context, a *app, opts *workerOptions, name string) (target, error) {
+	if opts.create {
+		return a.resolve(name)
+	}
+	return a.existing(ctx, name)
+}
+
+// config is the queue's policy with the flags on top.
+func (o *workerOptions) config(a *app, t target) (worker.Config, error) {
+	policy := t.Queue
+	cfg := worker.Config{
+		Queue: t.q, Alias: t.Alias, Name: o.name, Concurrency: policy.Concurrency,
+		Timeout: policy.Timeout, Lock: policy.LockDuration, StalledInterval: policy.StalledInterval,
+		MaxStalled: policy.MaxStalledCount, Drain: o.drain, Now: a.now, NextRun: nextRun,
+		KeepCompleted: keepOf(policy.Keep.Completed), KeepFailed: keepOf(policy.Keep.Failed),
+	}
+	if policy.Limiter != nil {
+		cfg.Limiter = &queue.Limiter{Max: policy.Limiter.Max, Duration: policy.Limiter.Duration}
+	}
+	if strings.ContainsAny(o.name, " \n\t\r") {
+		return cfg, &usageError{err: fmt.Errorf("--worker-name %q contains blanks", o.name)}
+	}
+	if o.changed("concurrency") {
+		if o.concurrency < config.MinConcurrency || o.concurrency > config.MaxConcurrency {
+			return cfg, &usageError{err: fmt.Errorf("--concurrency %d is not between %d and %d", o.concurrency, config.MinConcurrency, config.MaxConcurrency)}
+		}
+		cfg.Concurrency = o.concurrency
+	}
+	if o.changed("max-stalled") {
+		if o.maxStalled < 1 {
+			return cfg, &usageError{err: fmt.Errorf("--max-stalled %d is not at least 1", o.maxStalled)}
+		}
+		cfg.MaxStalled = o.maxStalled
+	}
+	if o.rate != "" {
+		limiter, err := config.ParseRate(o.rate)
+		if err != nil {
+			return cfg, &usageError{err: fmt.Errorf("--rate: %w", err)}
+		}
+		cfg.Limiter = &queue.Limiter{Max: limiter.Max, Duration: limiter.Duration}
+	}
+	return cfg, o.durations(&cfg)
+}
+
+// durations reads the flags that are times, each with its least value.
+func (o *workerOptions) durations(cfg *worker.Config) error {
+	var metrics time.Duration
+	for _, d := range []struct {
+		flag, text string
+		to         *time.Duration
+		least      time.Duration
+	}{
+		{"grace", o.grace, &cfg.Grace, 0},
+		{"job-timeout", o.jobTimeout, &cfg.Timeout, time.Millisecond},
+		{"lock", o.lock, &cfg.Lock, 100 * time.Millisecond},
+		{"stalled-interval", o.stalled, &cfg.StalledInterval, 100 * time.Millisecond},
+		{"metrics", o.metrics, &metrics, time.Minute},
+	} {
+		if d.text == "" {
+			continue
+		}
+		value, err := config.ParseDuration(d.text)
+		if err != nil {
+			return &usageError{err: fmt.Errorf("--%s: %w", d.flag, err)}
+		}
+		if value < d.least {
+			return &usageError{err: fmt.Errorf("--%s %s is less than %s", d.flag, d.text, d.least)}
+		}
+		*d.to = value
+	}
+	if cfg.Grace == 0 {
+		cfg.Grace = -1 // the worker's zero means its default
+	}
+	cfg.MetricsPoints = int(metrics / time.Minute)
+	return nil
+}
+
+func (o *workerOptions) concurrencyOrigin(a *app, t target) string {
+	if o.changed("concurrency") {
+		return "--concurrency"
+	}
+	return a.config.Origin("queues." + t.Alias + ".concurrency").String()
+}
+
+func rateText(l *queue.Limiter) string {
+	if l == nil {
+		return "none"
+	}
+	return fmt.Sprintf("%d/%s", l.Max, l.Duration)
+}
+
+// nextRun is the cron clock for schedules that workers continue.
+func nextRun(pattern, tz string, after time.Time) (time.Time, bool, error) {
+	schedule, err := cron.Parse(pattern)
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	zone := time.UTC
+	if tz != "" {
+		if zone, err = cron.ParseZone(tz); err != nil {
+			return time.Time{}, false, err
+		}
+	}
+	at, ok := schedule.Next(after.In(zone))
+	return at, ok, nil
+}
+
+// logger writes to standard error: coloured lines for people, key=value or
+// JSON for collectors.
+func (a *app) logger(level, format string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, &usageError{err: fmt.Errorf("--log-level %q is not debug, info, warn or error", level)}
+	}
+	switch {
+	case format == "json":
+		return slog.New(slog.NewJSONHandler(a.streams.Err, &slog.HandlerOptions{Level: l})), nil
+	case format != "text":
+		return nil, &usageError{err: fmt.Errorf("--log-format %q is not text or json", format)}
+	case a.streams.ErrIsTerminal():
+		return slog.New(tint.NewHandler(a.streams.Err, &tint.Options{Level: l, TimeFormat: time.TimeOnly, NoColor: !a.streams.Color()})), nil
+	}
+	return slog.New(slog.NewTextHandler(a.streams.Err, &slog.HandlerOptions{Level: l})), nil
+}
