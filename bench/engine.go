@@ -1,5 +1,6 @@
 // Command bench measures this engine the way bullmq.mjs and asynq measure
-// theirs, and prints one JSON line.
+// theirs, and prints one JSON line; with -compare it runs all of them in turn
+// and prints a table.
 package main
 
 import (
@@ -45,7 +46,12 @@ func run() error {
 	mode := flag.String("mode", "add", "add, add-prioritized, add-single, process, process-prioritized, fail")
 	jobs := flag.Int("jobs", 50000, "number of jobs")
 	concurrency := flag.Int("concurrency", 100, "of the worker, or adds in flight")
+	rounds := flag.Int("compare", 0, "compare with the peers in so many rounds")
+	asynq := flag.String("asynq", "", "path of the built asynq peer")
 	flag.Parse()
+	if *rounds > 0 {
+		return compare(context.Background(), os.Stdout, *url, *jobs, *rounds, *asynq)
+	}
 	opts, err := redis.ParseURL(*url)
 	if err != nil {
 		return err
