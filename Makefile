@@ -14,7 +14,7 @@ TOOLS                 ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/qctl-tools
 GOLANGCI_LINT_VERSION := v2.15.0
 GOLANGCI_LINT         := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 
-# What `qctl generate` writes; never edited by hand.
+# What `make generate` writes; never edited by hand.
 GENERATED := completions docs/cli docs/man
 
 INTEROP       := test/interop
@@ -55,7 +55,7 @@ $(GOLANGCI_LINT):
 
 .PHONY: generate
 generate: ## Write completions, command reference and man pages
-	go run . generate
+	go run ./cmd/gendocs
 
 # Compared with a copy and not with git, so that it tells the truth in a
 # working tree with changes, too.

@@ -52,7 +52,7 @@ type globalFlags struct {
 func (a *app) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&a.flags.redis, "redis", "", "Redis `URL` (default $REDIS_URL)")
 	flags.StringVar(&a.flags.prefix, "prefix", "", "key `PREFIX` of queues given by name (default bull)")
-	flags.StringVarP(&a.flags.output, "output", "o", "table", "output `FORMAT`: "+strings.Join(render.FormatNames(), ", "))
+	flags.StringVarP(&a.flags.output, "output", "o", "table", "output `FORMAT`: "+formatNames())
 	flags.BoolVar(&a.flags.readOnly, "read-only", false, "refuse every change before it is sent")
 	flags.DurationVar(&a.flags.timeout, "timeout", 0, "give up after this `TIME` (default none)")
 	flags.StringVar(&a.flags.color, "color", "auto", "use colours: auto, always, never")
@@ -66,6 +66,22 @@ func (a *app) format() (render.Format, error) {
 		return f, &usageError{err: err}
 	}
 	return f, nil
+}
+
+func formatNames() string {
+	var names []string
+	for _, f := range render.Formats() {
+		names = append(names, string(f))
+	}
+	return strings.Join(names, ", ")
+}
+
+// asJSON reports whether a format is for programs.
+func asJSON(f render.Format) bool { return f == render.FormatJSON || f == render.FormatNDJSON }
+
+// writeJSON prints one value for programs.
+func writeJSON[T any](a *app, v T) error {
+	return render.WriteJSON(a.streams.Out, v, render.For(a.streams, a.now()))
 }
 
 // context bounds a command by --timeout.
@@ -231,7 +247,9 @@ func (a *app) queues(ctx context.Context, args []string) ([]target, error) {
 		return nil, err
 	}
 	var found []target
+	matched := 0
 	add := func(t config.Target) {
+		matched++
 		base := queue.KeyBase{Prefix: t.Prefix, Name: t.Name}
 		if !slices.ContainsFunc(found, func(f target) bool { return f.base() == base }) {
 			found = append(found, target{Target: t, q: client.Queue(base)})
@@ -248,11 +266,11 @@ func (a *app) queues(ctx context.Context, args []string) ([]target, error) {
 				add(t)
 			}
 		case strings.ContainsAny(arg, "*?["):
-			n := len(found)
+			matched = 0
 			if err := a.addGlob(ctx, arg, add); err != nil {
 				return nil, err
 			}
-			if len(found) == n {
+			if matched == 0 {
 				return nil, &notFoundError{err: fmt.Errorf("no queue matches %q", arg)}
 			}
 		default:

@@ -118,9 +118,9 @@ func describeQueues(ctx context.Context, a *app, names []string, bases []queue.K
 		case c.Err != nil:
 			about = "cannot be read"
 		case c.Failed > 0:
-			about = render.Number(c.Failed) + " failed"
+			about = render.Count(c.Failed) + " failed"
 		default:
-			about = render.Number(c.Waiting+c.Prioritized) + " waiting"
+			about = render.Count(c.Waiting+c.Prioritized) + " waiting"
 		}
 		words[i] = cobra.CompletionWithDesc(names[i], about)
 	}

@@ -289,7 +289,7 @@ func finishJob(t target, job *queue.NewJob, typed string) error {
 	}
 	job.Opts.Priority = wire
 	if err := config.Validate(t.Queue.Schema, job.Data); err != nil {
-		return fmt.Errorf("payload: %w", err)
+		return err
 	}
 	return nil
 }
@@ -297,6 +297,7 @@ func finishJob(t target, job *queue.NewJob, typed string) error {
 // addedView is the answer to one added job, as JSON.
 type addedView struct {
 	Queue     string      `json:"queue"`
+	KeyBase   string      `json:"keyBase"`
 	ID        string      `json:"id"`
 	Name      string      `json:"name"`
 	State     queue.State `json:"state"`
@@ -319,10 +320,13 @@ func printAdded(a *app, t target, job queue.NewJob, added queue.Added) error {
 	if err != nil {
 		return err
 	}
-	view := addedView{Queue: t.base().String(), ID: added.ID, Name: job.Name, State: stateOf(job.Opts), Duplicate: added.Duplicate}
+	view := addedView{
+		Queue: t.Target.Name, KeyBase: t.base().String(), ID: added.ID, Name: job.Name,
+		State: stateOf(job.Opts), Duplicate: added.Duplicate,
+	}
 	switch {
-	case format != render.FormatTable:
-		return render.WriteJSON(a.streams.Out, view)
+	case asJSON(format):
+		return writeJSON(a, view)
 	case !a.streams.OutIsTerminal():
 		_, err = fmt.Fprintln(a.streams.Out, render.Text(added.ID))
 	case added.Duplicate:
@@ -339,12 +343,13 @@ func showNewJob(a *app, t target, job queue.NewJob) error {
 	if err != nil {
 		return err
 	}
-	return render.WriteJSON(a.streams.Out, struct {
-		Queue  string          `json:"queue"`
-		Name   string          `json:"name"`
-		Data   json.RawMessage `json:"data"`
-		Opts   json.RawMessage `json:"opts"`
-		State  queue.State     `json:"state"`
-		DryRun bool            `json:"dryRun"`
-	}{t.base().String(), job.Name, job.Data, opts, stateOf(job.Opts), true})
+	return writeJSON(a, struct {
+		Queue   string          `json:"queue"`
+		KeyBase string          `json:"keyBase"`
+		Name    string          `json:"name"`
+		Data    json.RawMessage `json:"data"`
+		Opts    json.RawMessage `json:"opts"`
+		State   queue.State     `json:"state"`
+		DryRun  bool            `json:"dryRun"`
+	}{t.Target.Name, t.base().String(), job.Name, job.Data, opts, stateOf(job.Opts), true})
 }

@@ -41,6 +41,7 @@ type badLine struct {
 // bulkView is the answer to a bulk add, as JSON.
 type bulkView struct {
 	Queue      string    `json:"queue"`
+	KeyBase    string    `json:"keyBase"`
 	Lines      int       `json:"lines"`
 	Added      int       `json:"added"`
 	Duplicates int       `json:"duplicates"`
@@ -69,7 +70,7 @@ func runBulk(ctx context.Context, a *app, opts *enqueueOptions, t target, common
 	}
 	defer closeIn()
 	started := a.now()
-	b := &bulk{a: a, opts: opts, t: t, common: common, view: bulkView{Queue: t.base().String(), Bad: []badLine{}, DryRun: opts.dryRun}}
+	b := &bulk{a: a, opts: opts, t: t, common: common, view: bulkView{Queue: t.Target.Name, KeyBase: t.base().String(), Bad: []badLine{}, DryRun: opts.dryRun}}
 	err = b.addAll(ctx, bufio.NewReaderSize(in, 1<<16))
 	b.view.DurationMs = a.now().Sub(started).Milliseconds()
 	return errors.Join(b.print(err), b.verdict(err))
@@ -326,8 +327,8 @@ func (b *bulk) print(err error) error {
 	if formatErr != nil {
 		return formatErr
 	}
-	if format != render.FormatTable {
-		return render.WriteJSON(b.a.streams.Out, b.view)
+	if asJSON(format) {
+		return writeJSON(b.a, b.view)
 	}
 	verb := "added"
 	if b.opts.dryRun {

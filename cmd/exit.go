@@ -102,6 +102,7 @@ var outcomes = []outcome{
 	{is(queue.ErrTooLarge), exitUsage, ""},
 	{is(queue.ErrHashTag), exitUsage, ""},
 	{is(queue.ErrReadOnly), exitDenied, "drop --read-only, or unset QCTL_READ_ONLY"},
+	{is(redisconn.ErrReadOnly), exitDenied, "drop --read-only, or unset QCTL_READ_ONLY"},
 	{is(queue.ErrJobNotFound), exitNotFound, "qctl jobs QUEUE lists the jobs"},
 	{is(queue.ErrJobNotInState), exitState, "qctl show QUEUE ID tells where it is"},
 	{is(queue.ErrJobLocked), exitState, "a worker is running it; try again when it is done"},
@@ -201,7 +202,7 @@ func (a *app) report(err error) int {
 	if code == exitDone {
 		return code
 	}
-	if f, formatErr := a.format(); formatErr == nil && f != render.FormatTable {
+	if f, formatErr := a.format(); formatErr == nil && asJSON(f) {
 		a.reportJSON(err, code, hint)
 		return code
 	}

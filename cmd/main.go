@@ -151,7 +151,6 @@ func commands(a *app) []*cobra.Command {
 		newWorkerCommand(a),
 		newCompletionCommand(a),
 		newVersionCommand(a),
-		newGenerateCommand(a),
 	}
 }
 

@@ -33,6 +33,7 @@ type selection struct {
 	until    time.Time     // included; zero: no bound
 	nameGlob *regexp.Regexp
 	idGlob   *regexp.Regexp
+	ordered  bool // newest was typed, one way or the other
 }
 
 // addFlags binds the flags that every selection has.
@@ -45,7 +46,7 @@ func (s *selection) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.olderThan, "older-than", s.olderThan,
 		"only jobs finished, or created if unfinished, longer ago than `DURATION`: 24h, 7d")
 	flags.IntVar(&s.limit, "limit", s.limit, "at most `N` jobs; 0 means all")
-	flags.BoolVar(&s.newest, "newest", s.newest, "begin with the newest")
+	flags.BoolVar(&s.newest, "newest", s.newest, "begin with the newest (finished jobs do, unless --newest=false)")
 }
 
 // addStateFlag binds --state for the commands that work on several states, and
@@ -62,7 +63,7 @@ func (s *selection) validate(a *app, flags *pflag.FlagSet, states ...queue.State
 	if s.limit < 0 {
 		return &usageError{err: fmt.Errorf("--limit %d is negative", s.limit), hint: "0 means all jobs"}
 	}
-	s.states = states
+	s.states, s.ordered = states, flags.Changed("newest")
 	if flag := flags.Lookup("state"); flag != nil && flag.Changed {
 		if s.states, err = parseStates(s.stateNames); err != nil {
 			return err
@@ -143,6 +144,12 @@ func (s *selection) filter(job queue.Job) bool {
 		at = job.FinishedOn
 	}
 	return !at.IsZero() && !at.Before(s.since) && (s.until.IsZero() || !at.After(s.until))
+}
+
+// fromNewest reports from which end the jobs of a state are looked at: finished
+// ones from the newest, others from the one that runs next, unless told.
+func (s *selection) fromNewest(state queue.State) bool {
+	return s.newest || !s.ordered && state.Finished()
 }
 
 // scan is the search for the selected jobs of one state. Redis itself keeps to

@@ -6,8 +6,6 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
-
-	"github.com/qctl/qctl/internal/render"
 )
 
 // Set by the release build; a build from source asks the build info.
@@ -62,8 +60,8 @@ func newVersionCommand(a *app) *cobra.Command {
 				return err
 			}
 			b := currentBuild()
-			if format != render.FormatTable {
-				return render.WriteJSON(a.streams.Out, b)
+			if asJSON(format) {
+				return writeJSON(a, b)
 			}
 			_, err = fmt.Fprintf(a.streams.Out, "qctl %s%s %s %s/%s\n", b.Version, parenthesized(b.Commit, b.Date), b.Go, b.OS, b.Arch)
 			return err

@@ -17,7 +17,6 @@ import (
 	"github.com/qctl/qctl/internal/cron"
 	"github.com/qctl/qctl/internal/handler"
 	"github.com/qctl/qctl/internal/queue"
-	"github.com/qctl/qctl/internal/render"
 	"github.com/qctl/qctl/internal/worker"
 )
 
@@ -178,13 +177,13 @@ func (a *app) printWorkerStats(s worker.Stats) error {
 	if err != nil {
 		return err
 	}
-	if format != render.FormatTable {
+	if asJSON(format) {
 		var delayed *int64
 		if !s.DelayedLeft.IsZero() {
 			ms := s.DelayedLeft.UnixMilli()
 			delayed = &ms
 		}
-		return render.WriteJSON(a.streams.Out, struct {
+		return writeJSON(a, struct {
 			Completed   int64  `json:"completed"`
 			Failed      int64  `json:"failed"`
 			Retried     int64  `json:"retried"`

@@ -114,7 +114,7 @@ func (s *Streams) ErrIsTerminal() bool { return s.terminals.Err }
 // to Err, answers come from In.
 func (s *Streams) CanPrompt() bool { return s.terminals.In && s.terminals.Err }
 
-// Color reports whether results may be coloured.
+// Color reports whether results may have colours.
 func (s *Streams) Color() bool { return s.color }
 
 // Width returns the columns of the terminal that shows the results, as of now:

@@ -30,15 +30,6 @@ const (
 	addBatchBytes = 4 << 20
 )
 
-// Add adds one job and returns its id.
-func (q *Queue) Add(ctx context.Context, job NewJob) (Added, error) {
-	added, err := q.AddBulk(ctx, []NewJob{job})
-	if err != nil {
-		return Added{}, err
-	}
-	return added[0], nil
-}
-
 // AddBulk adds jobs in order. All are checked before the first is sent. Each
 // batch of up to 500 is one atomic step; when one fails, the answers so far are
 // returned with the error.

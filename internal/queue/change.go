@@ -23,8 +23,11 @@ const (
 	// changePage is the most jobs that one script call changes.
 	changePage = 500
 	// removeSteps is how many list entries one call of remove.lua may walk
-	// over, about 25 ms: a job is taken out of a list by a walk.
-	removeSteps = 1_500_000
+	// over, about 20 ms: a job is taken out of a list by a walk.
+	removeSteps = 600_000
+	// familyPage is the most jobs and children that one call of remove.lua
+	// looks at.
+	familyPage = 250
 	// logPage is the most log lines that one call appends.
 	logPage = 5000
 )
@@ -32,7 +35,6 @@ const (
 // Codes of the scripts in this file, beyond those of codeErrors.
 const (
 	codeGoOn    = 1   // part of the job's children is removed
-	codeCorrupt = -23 // the job's key is no hash
 )
 
 // RetryOptions says how jobs are retried.
@@ -66,7 +68,7 @@ func (q *Queue) Promote(ctx context.Context, ids []string) ([]error, error) {
 // RemoveOptions says what goes with a job.
 type RemoveOptions struct {
 	// Children removes the job's children and theirs, finished or not. A
-	// locked one keeps the whole family; of a family above about 500 jobs,
+	// locked one keeps the whole family; of a family above 250 jobs,
 	// which goes in several steps, some may be gone by then.
 	Children bool
 }
@@ -77,7 +79,7 @@ type RemoveOptions struct {
 // in this queue (BullMQ keeps silent), ErrJobLocked, and ErrSchedulerJob for a
 // job whose removal would end its schedule.
 func (q *Queue) Remove(ctx context.Context, ids []string, opts RemoveOptions) ([]error, error) {
-	return q.perJob(ctx, scriptRemove, []any{"", flag(opts.Children), removeSteps, changePage}, ids)
+	return q.perJob(ctx, scriptRemove, []any{"", flag(opts.Children), removeSteps, familyPage}, ids)
 }
 
 // perJob runs a script over ids, a page at a time, and returns an error or nil
@@ -98,7 +100,7 @@ func (q *Queue) perJob(ctx context.Context, s *script, head []any, ids []string)
 			if code == codeGoOn {
 				break
 			}
-			errs = append(errs, changeError(page[i], code))
+			errs = append(errs, codeError(page[i], code))
 		}
 	}
 	return errs, nil
@@ -131,13 +133,6 @@ func unreached(errs []error, ids []string, err error) []error {
 		errs = append(errs, &JobError{ID: id, Err: err})
 	}
 	return errs
-}
-
-func changeError(id string, code int64) error {
-	if code == codeCorrupt {
-		return &JobError{ID: id, Err: fmt.Errorf("%w: its key is not a hash", ErrCorrupt)}
-	}
-	return codeError(id, code)
 }
 
 // ChangeDelay lets a delayed job wait for d from now, or returns a [JobError]
@@ -197,7 +192,7 @@ func (q *Queue) AppendLogs(ctx context.Context, id string, lines []string, keep 
 		}
 		lines = lines[len(page):]
 		count := replyInt(reply)
-		if err := changeError(id, count); err != nil || len(lines) == 0 {
+		if err := codeError(id, count); err != nil || len(lines) == 0 {
 			return max(0, count), err
 		}
 	}
@@ -214,7 +209,7 @@ func (q *Queue) change(ctx context.Context, s *script, id string, args ...any) e
 	if err != nil {
 		return err
 	}
-	return changeError(id, replyInt(reply))
+	return codeError(id, replyInt(reply))
 }
 
 // flag is how scripts take a bool.

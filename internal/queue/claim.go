@@ -81,14 +81,13 @@ func (q *Queue) decodeClaimed(reply any, token string) Claimed {
 	parts := replyList(reply)
 	entries := replyList(at(parts, 0))
 	claimed := Claimed{Dropped: replyTexts(at(parts, 4))}
-	if len(entries) > 0 {
-		claimed.Jobs = make([]Job, len(entries))
+	if len(entries) > 1 {
+		claimed.Jobs = make([]Job, len(entries)/2)
 	}
-	for i, entry := range entries {
-		pair := replyList(entry)
+	for i := range claimed.Jobs {
 		job := &claimed.Jobs[i]
-		job.ID, job.State, job.Token = replyText(at(pair, 0)), StateActive, token
-		for f, value := range replyList(at(pair, 1)) {
+		job.ID, job.State, job.Token = replyText(entries[2*i]), StateActive, token
+		for f, value := range replyList(entries[2*i+1]) {
 			if text, ok := value.(string); ok {
 				decodeField(job, claimFields[f], text)
 			}

@@ -64,6 +64,7 @@ func (c *Client) Ping(ctx context.Context) error {
 type Queue struct {
 	client *Client
 	base   KeyBase
+	adds   adder
 }
 
 // Queue opens the queue with this key base.

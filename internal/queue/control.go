@@ -24,9 +24,9 @@ const (
 )
 
 // movePage is how many jobs one call of pause.lua or resume.lua moves from list
-// to list, a few milliseconds' work; BullMQ moves 7000. It matters only when a
-// foreign client has filled both lists: one list is renamed whatever its size.
-const movePage = 5000
+// to list. It matters only when a foreign client has filled both lists: one
+// list alone is renamed, whatever its size.
+const movePage = 1000
 
 // Pause stops workers of every kind from claiming jobs; those that run go on.
 // Pausing a paused queue changes nothing but its event stream. Waiting jobs

@@ -194,11 +194,9 @@ func (f *follower) readPage(ctx context.Context, page []*stream) (more []*stream
 		case len(entries) > 0 && entries[0].ID == s.last.String():
 			entries = entries[1:]
 		case s.last != streamID{}:
-			begunAnew, err := s.lookForGap(ctx, f.rdb)
-			if err != nil {
+			if err := s.lookForGap(ctx, f.rdb); err != nil {
 				return nil, s.wrap(err)
 			}
-			full = full || begunAnew
 		}
 		if err := f.deliver(s, entries); err != nil {
 			return nil, err
@@ -211,26 +209,25 @@ func (f *follower) readPage(ctx context.Context, page []*stream) (more []*stream
 }
 
 // lookForGap is for a stream that no longer holds the last entry seen, or never
-// did. It reports whether the stream was begun anew with lower ids, and then
-// goes back to its start.
-func (s *stream) lookForGap(ctx context.Context, rdb redis.Cmdable) (begunAnew bool, err error) {
+// did. One that was begun anew, with lower ids, is read from its start next time.
+func (s *stream) lookForGap(ctx context.Context, rdb redis.Cmdable) error {
 	newest, err := newestID(ctx, rdb, s.key)
 	if err != nil || newest == (streamID{}) {
-		return false, err
+		return err
 	}
 	if newest.less(s.last) {
 		s.last, s.gap = streamID{}, true
-		return true, nil
+		return nil
 	}
 	oldest, err := rdb.XRangeN(ctx, s.key, "-", "+", 1).Result()
 	if err != nil || len(oldest) == 0 {
-		return false, err
+		return err
 	}
 	first, err := parseStreamID(oldest[0].ID)
 	if s.last.less(first) {
 		s.gap = true
 	}
-	return false, err
+	return err
 }
 
 func (f *follower) deliver(s *stream, entries []redis.XMessage) error {

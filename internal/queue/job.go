@@ -80,8 +80,9 @@ type Job struct {
 	Unrunnable string
 
 	// Corrupt names the fields whose stored text could not be read, with the
-	// reason, such as "opts: invalid character 'x' at 0". Those fields hold
-	// their zero value. Empty for a healthy job.
+	// reason, such as "priority: "x" is not a number in range". Numbers and times
+	// among them are zero; texts that should be JSON are kept as they are. Empty
+	// for a healthy job.
 	Corrupt []string
 	// Cut holds the stored size in bytes of fields that were too large to be
 	// sent and are therefore empty.

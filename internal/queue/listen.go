@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -37,7 +38,7 @@ func (l *Listener) Wait(ctx context.Context, limit time.Duration) (due time.Time
 	defer stop()
 	bounded, cancel := context.WithTimeout(ctx, limit+blockSlack)
 	defer cancel()
-	entry, err := l.rdb.BZPopMin(bounded, limit, l.q.base.key(keyMarker)).Result()
+	score, err := l.pop(bounded, limit)
 	switch {
 	case ctx.Err() != nil:
 		return time.Time{}, false, context.Cause(ctx)
@@ -46,10 +47,29 @@ func (l *Listener) Wait(ctx context.Context, limit time.Duration) (due time.Time
 	case err != nil:
 		return time.Time{}, false, wrapRedis("wait for "+l.q.base.String(), err)
 	}
-	if at := time.UnixMilli(int64(entry.Score)); at.After(l.q.client.now()) && entry.Score < 1<<53 {
+	if at := time.UnixMilli(int64(score)); at.After(l.q.client.now()) && score < 1<<53 {
 		due = at
 	}
 	return due, true, nil
+}
+
+// pop blocks for the marker and returns its score. The client's own method
+// counts whole seconds only, and would let a job that is due in a tenth of one
+// wait for a full one.
+func (l *Listener) pop(ctx context.Context, limit time.Duration) (score float64, err error) {
+	marker := l.q.base.key(keyMarker)
+	if limit >= time.Second {
+		entry, err := l.rdb.BZPopMin(ctx, limit, marker).Result()
+		if err != nil {
+			return 0, err
+		}
+		return entry.Score, nil
+	}
+	reply, err := l.rdb.Do(ctx, "BZPOPMIN", marker, max(limit, time.Millisecond).Seconds()).Slice()
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseFloat(replyText(at(reply, 2)), 64)
 }
 
 // Wake sets the queue's marker when jobs wait, for a worker that took the

@@ -103,6 +103,9 @@ func (q *Queue) Adopt(ctx context.Context, token string, limit int) ([]Job, erro
 			}
 		}
 		job.Options = q.client.options.get(string(job.Opts))
+		if job.Options != nil {
+			job.Attempts = job.Options.Attempts
+		}
 		checkRunnable(&job)
 		jobs = append(jobs, job)
 	}

@@ -3,7 +3,6 @@ package queue
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -98,7 +97,7 @@ func (q *Queue) removeStray(ctx context.Context) error {
 func unlinkAll(ctx context.Context, node redis.Cmdable, begin string) error {
 	var cursor uint64
 	for {
-		keys, next, err := node.Scan(ctx, cursor, globEscape(begin)+"*", sweepPage).Result()
+		keys, next, err := node.Scan(ctx, cursor, EscapePattern(begin)+"*", sweepPage).Result()
 		if err != nil {
 			return err
 		}
@@ -111,9 +110,4 @@ func unlinkAll(ctx context.Context, node redis.Cmdable, begin string) error {
 			return nil
 		}
 	}
-}
-
-// globEscape makes a text match itself alone.
-func globEscape(text string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(text)
 }

@@ -384,8 +384,9 @@ func (o *JobOptions) set(name string, value json.RawMessage) error {
 		o.KeepFailed, err = decodeKeep(value)
 	case "stackTraceLimit":
 		var n int
-		n, err = number(0, math.MaxInt32)
-		o.StackTraceLimit = &n
+		if n, err = number(0, math.MaxInt32); err == nil {
+			o.StackTraceLimit = &n
+		}
 	case "sizeLimit":
 		o.SizeLimit, err = number(0, math.MaxInt32)
 	case "kl", "keepLogs":

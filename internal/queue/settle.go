@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -39,6 +40,9 @@ type Outcome struct {
 	Attempts int
 	// LIFO puts a RetryNow at the front.
 	LIFO bool
+	// Job is the job as it was claimed. It is optional: with it, most jobs
+	// need not be read again.
+	Job *Job
 }
 
 // Settled is the answer to a settle call.
@@ -94,20 +98,38 @@ func (q *Queue) Settle(ctx context.Context, outcomes []Outcome, opts SettleOptio
 }
 
 func (o *Outcome) appendArgs(args []any) []any {
-	value, stack, rule := o.FailedReason, "", o.Keep.rule()
+	args = append(args, string([]byte{byte(o.Kind)}), o.ID, o.Token)
 	switch o.Kind {
 	case Complete:
-		value = "null"
+		value := "null"
 		if len(o.ReturnValue) > 0 {
 			value = string(o.ReturnValue)
 		}
-	case Fail, RetryLater:
-		stack = encodeStacktrace(o.Stacktrace)
+		return append(args, value, o.Keep.rule(), o.known())
+	case Fail:
+		return append(args, o.FailedReason, o.Keep.rule(), o.known(), encodeStacktrace(o.Stacktrace), o.Attempts)
 	case RetryNow:
-		stack, rule = encodeStacktrace(o.Stacktrace), ""
+		lifo := ""
 		if o.LIFO {
-			rule = "lifo"
+			lifo = "lifo"
 		}
+		return append(args, o.FailedReason, encodeStacktrace(o.Stacktrace), lifo)
+	case RetryLater:
+		return append(args, o.FailedReason, encodeStacktrace(o.Stacktrace), o.Delay.Milliseconds())
+	case Postpone:
+		return append(args, o.Delay.Milliseconds())
+	default: // GiveBack
+		return args
 	}
-	return append(args, string([]byte{byte(o.Kind)}), o.ID, o.Token, value, stack, o.Delay.Milliseconds(), rule, o.Attempts)
+}
+
+// known returns the attempts made of a job that cannot have changed in what
+// settling depends on since it was claimed; empty when it may have. Adding a
+// job with the id of an existing one can give that one a parent, but nobody can
+// add a job with a plain number for an id.
+func (o *Outcome) known() string {
+	if o.Job == nil || o.Job.ParentKey != "" || o.Job.DeduplicationID != "" || len(o.Job.Corrupt) > 0 || !allDigits(o.ID) {
+		return ""
+	}
+	return strconv.Itoa(o.Job.AttemptsMade)
 }

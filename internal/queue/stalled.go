@@ -7,8 +7,10 @@ import (
 
 // Recovered is what a stalled check did.
 type Recovered struct {
-	// Checked is false when another worker checked within the interval.
+	// Checked is false when another worker checked within the interval; Next
+	// is how much of that interval is left, 0 when Redis cannot tell.
 	Checked bool
+	Next    time.Duration
 	// IDs went back to wait; Failing are those of them that have stalled too
 	// often, which the next worker fails.
 	IDs     []string
@@ -32,7 +34,8 @@ func (q *Queue) RecoverStalled(ctx context.Context, interval time.Duration, maxS
 		if err != nil {
 			return r, err
 		}
-		if code, ok := reply.(int64); ok && code == -1 {
+		if left, ok := reply.(int64); ok {
+			r.Next = time.Duration(-left) * time.Millisecond
 			return r, nil
 		}
 		first, r.Checked = "", true

@@ -15,8 +15,10 @@ var (
 )
 
 const (
-	// sweepPage is the most jobs that one call looks at or removes.
-	sweepPage = 1000
+	// sweepPage is the most jobs that one call looks at or removes, and
+	// stretchPage that of one call deep in a list, where each costs more.
+	sweepPage   = 1000
+	stretchPage = 500
 	// windowSlack is how far jobs may have moved on in a list between reading
 	// a stretch of it and removing from it.
 	windowSlack = 1000
@@ -205,7 +207,7 @@ func (r *listRemoval) walk(ctx context.Context, name string) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		stretch, err := r.q.client.rdb.LRange(ctx, r.q.base.key(name), int64(from), int64(from+sweepPage-1)).Result()
+		stretch, err := r.q.client.rdb.LRange(ctx, r.q.base.key(name), int64(from), int64(from+stretchPage-1)).Result()
 		if err != nil {
 			return wrapRedis(name+" of "+r.q.base.String(), err)
 		}
@@ -213,7 +215,7 @@ func (r *listRemoval) walk(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		if len(stretch) < sweepPage {
+		if len(stretch) < stretchPage {
 			return nil
 		}
 		from += len(stretch) - removed
@@ -224,7 +226,7 @@ func (r *listRemoval) walk(ctx context.Context, name string) error {
 // remove takes the pending jobs out of a stretch that was read at from. Those
 // that are not there any more stay pending.
 func (r *listRemoval) remove(ctx context.Context, name string, from int, stretch []string) (removed int, err error) {
-	args := []any{name, from, from + sweepPage + windowSlack - 1}
+	args := []any{name, from, from + stretchPage + windowSlack - 1}
 	var hits []string
 	for _, id := range stretch {
 		if _, ok := r.pending[id]; ok {
@@ -246,7 +248,7 @@ func (r *listRemoval) remove(ctx context.Context, name string, from int, stretch
 		if code == 0 {
 			removed++
 		}
-		r.done(hits[i], changeError(hits[i], code))
+		r.done(hits[i], codeError(hits[i], code))
 	}
 	return removed, nil
 }

@@ -37,7 +37,7 @@ const (
 // claimFields is what the claim scripts return of a job, in their order.
 var claimFields = []string{
 	fieldName, fieldData, fieldOpts, fieldTimestamp, fieldAttemptsMade, fieldAttemptsStarted,
-	fieldDeferredFailure, fieldRepeatJobKey, fieldStacktrace,
+	fieldDeferredFailure, fieldRepeatJobKey, fieldStacktrace, fieldDeduplicationID, fieldParentKey,
 }
 
 // decodeField stores one hash field in the job. What cannot be read is left at

@@ -2,10 +2,9 @@ package redisconn
 
 import (
 	"context"
+	"errors"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/qctl/qctl/internal/queue"
 )
 
 // singleAttempt is the hook that keeps a cluster client from repeating what may
@@ -67,11 +66,13 @@ func (h singleAttempt) ProcessPipelineHook(next redis.ProcessPipelineHook) redis
 }
 
 // lookAgain has the client ask in the background who owns which slot, once a
-// node is lost or unsure. Left alone it would go on calling a dead node for a
-// minute after its replica took over. Many calls in a row cause few questions.
+// node is lost or the cluster is not whole. Left alone it would go on calling a
+// dead node for a minute after its replica took over. Many calls in a row cause
+// few questions.
 func (h singleAttempt) lookAgain(ctx context.Context, err error) {
-	switch queue.Classify(err) {
-	case queue.ClassUnreachable, queue.ClassUnknown, queue.ClassRefused:
+	var reply redis.Error
+	answered := errors.As(err, &reply) && !redis.IsClusterDownError(err)
+	if err != nil && !answered && !errors.Is(err, context.Canceled) {
 		h.reload(ctx)
 	}
 }

@@ -254,7 +254,7 @@ func TestReadOnlyRefusesBeforeSending(t *testing.T) {
 			client := open(t, config).Client()
 
 			err := client.Set(t.Context(), "k", "v", 0).Err()
-			if !errors.Is(err, queue.ErrReadOnly) {
+			if !errors.Is(err, ErrReadOnly) {
 				t.Errorf("SET: %v, want ErrReadOnly", err)
 			}
 			get := &redis.StringCmd{}
@@ -262,10 +262,10 @@ func TestReadOnlyRefusesBeforeSending(t *testing.T) {
 				get = pipe.Get(t.Context(), "k")
 				return pipe.Del(t.Context(), "k").Err()
 			})
-			if !errors.Is(err, queue.ErrReadOnly) || !errors.Is(get.Err(), queue.ErrReadOnly) {
+			if !errors.Is(err, ErrReadOnly) || !errors.Is(get.Err(), ErrReadOnly) {
 				t.Errorf("pipeline: %v, its GET: %v; want ErrReadOnly for both", err, get.Err())
 			}
-			if err := client.Do(t.Context(), "CONFIG", "SET", "a", "b").Err(); !errors.Is(err, queue.ErrReadOnly) {
+			if err := client.Do(t.Context(), "CONFIG", "SET", "a", "b").Err(); !errors.Is(err, ErrReadOnly) {
 				t.Errorf("CONFIG SET: %v, want ErrReadOnly", err)
 			}
 			if err := client.Do(t.Context(), "CONFIG", "GET", "a").Err(); err != nil {

@@ -44,8 +44,8 @@ type Config struct {
 	PoolSize int
 
 	// ReadOnly refuses every command that is not known to only read, before it
-	// is sent, with [queue.ErrReadOnly]. Scripts are let through: what a script
-	// does is known to the engine alone, which refuses those that write.
+	// is sent, with [ErrReadOnly]. Scripts are let through: what a script does is
+	// known to the engine alone, which refuses those that write.
 	ReadOnly bool
 }
 
@@ -167,7 +167,7 @@ func (c Config) defaultPort() string {
 
 // check refuses combinations that cannot work.
 func (c Config) check(t target) error {
-	problem := ""
+	var problem string
 	switch several := c.SentinelName != "" || c.Cluster; {
 	case c.SentinelName != "" && c.Cluster:
 		return &ConfigError{Setting: "redis", Problem: "a sentinel name and cluster mode exclude each other"}

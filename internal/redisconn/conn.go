@@ -30,6 +30,7 @@ var silenceLogger = sync.OnceFunc(func() { redis.SetLogger(silentLogger{}) })
 
 type silentLogger struct{}
 
+// Printf writes nothing.
 func (silentLogger) Printf(context.Context, string, ...any) {}
 
 // Open checks the settings and reads the files that they name. It sends
@@ -60,7 +61,7 @@ func (c *Conn) Client() redis.UniversalClient { return c.shared }
 // and for lock renewals, which must not wait behind other traffic. A second
 // command waits until the first has its reply.
 //
-// Cancelling the context does not end a blocking read on it, but the context's
+// A cancel of the context does not end a blocking read on it, but the context's
 // deadline does, and so does closing the client. The caller closes it.
 func (c *Conn) Dedicated(clientName string) redis.UniversalClient {
 	options := c.options()

@@ -60,6 +60,7 @@ var beforeCommands = map[string]bool{
 // handshake because go-redis runs it through them.
 type connecting struct{ sentinelName string }
 
+// DialHook marks what fails of dialing or of asking the sentinels.
 func (h connecting) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := next(ctx, network, addr)
@@ -70,6 +71,7 @@ func (h connecting) DialHook(next redis.DialHook) redis.DialHook {
 	}
 }
 
+// ProcessHook marks what fails of the handshake.
 func (connecting) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		err := next(ctx, cmd)
@@ -80,6 +82,7 @@ func (connecting) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
+// ProcessPipelineHook marks what fails of the second half of the handshake.
 func (connecting) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		err := next(ctx, cmds)

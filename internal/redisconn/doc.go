@@ -8,10 +8,11 @@
 // that breaks after a command was written returns the error, once; the caller
 // asks the state of the job and decides. Only a cluster's redirections (MOVED,
 // ASK) and a replica's refusal to write are followed, because those replies
-// prove that nothing ran. The general class of an error is told by
-// [queue.Classify]; errors of making a connection, the handshake included, are
-// marked such that it sees them as "never sent". Optimistic transactions
-// (Watch) on a cluster are outside of this promise: go-redis repeats those.
+// prove that nothing ran. Errors of making a connection, the handshake
+// included, hold a [net.OpError] of a dial: that is how the engine, which sorts
+// all errors into classes, knows that the command was never sent. Optimistic
+// transactions (Watch) on a cluster are outside of this promise: go-redis
+// repeats those.
 //
 // # Secrets
 //

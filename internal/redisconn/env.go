@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// ErrSecretExposed: a file with a secret can be read by every user of the
-// machine.
+// ErrSecretExposed means that a file with a secret can be read by every user of
+// the machine.
 var ErrSecretExposed = errors.New("file can be read by others; remove that right with chmod o-rwx")
 
 const maxSecretBytes = 64 << 10

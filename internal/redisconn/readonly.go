@@ -2,13 +2,15 @@ package redisconn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/qctl/qctl/internal/queue"
 )
+
+// ErrReadOnly means that a command that may write was refused, unsent.
+var ErrReadOnly = errors.New("connection is read-only")
 
 // readCommands are the commands that a read-only connection may send. A name
 // with a subcommand allows that one alone. It lists what reads rather than what
@@ -79,7 +81,7 @@ func refuseWrite(cmd redis.Cmder) error {
 	if readCommands[cmd.Name()] || readCommands[commandWithSubcommand(cmd)] {
 		return nil
 	}
-	return fmt.Errorf("%w: %s was not sent", queue.ErrReadOnly, cmd.Name())
+	return fmt.Errorf("%w: %s was not sent", ErrReadOnly, cmd.Name())
 }
 
 // commandWithSubcommand returns "client list" for CLIENT LIST, in lower case.

@@ -103,12 +103,14 @@ func TestUsersAndPasswords(t *testing.T) {
 		{"wrong password", Config{URLs: secrets("redis://ops:" + canary + "@" + server.Addr)}, set, queue.ClassDenied},
 		{"unknown user", Config{URLs: secrets("redis://nobody:" + canary + "@" + server.Addr)}, set, queue.ClassDenied},
 		{
-			"command not allowed", Config{URLs: secrets("redis://ops:" + encoded + "@" + server.Addr)},
+			"command not allowed",
+			Config{URLs: secrets("redis://ops:" + encoded + "@" + server.Addr)},
 			func(ctx context.Context, client redis.UniversalClient) error { return client.FlushDB(ctx).Err() },
 			queue.ClassDenied,
 		},
 		{
-			"key not allowed", Config{URLs: secrets("redis://ops:" + encoded + "@" + server.Addr)},
+			"key not allowed",
+			Config{URLs: secrets("redis://ops:" + encoded + "@" + server.Addr)},
 			func(ctx context.Context, client redis.UniversalClient) error {
 				return client.Eval(ctx, "return redis.call('SET', KEYS[1], 1)", []string{"other:k"}).Err()
 			},

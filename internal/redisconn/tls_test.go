@@ -137,11 +137,13 @@ func TestTLS(t *testing.T) {
 		{"wrong name", startTLS(t, dir, "elsewhere", "no"), TLS{CAFile: file("ca.pem")}, queue.ClassUnreachable},
 		{
 			"name given", startTLS(t, dir, "elsewhere", "no"),
-			TLS{CAFile: file("ca.pem"), ServerName: "redis.example"}, queue.ClassNone,
+			TLS{CAFile: file("ca.pem"), ServerName: "redis.example"},
+			queue.ClassNone,
 		},
 		{
 			"client certificate", startTLS(t, dir, "good", "yes"),
-			TLS{CAFile: file("ca.pem"), CertFile: file("client.pem"), KeyFile: file("client.key")}, queue.ClassNone,
+			TLS{CAFile: file("ca.pem"), CertFile: file("client.pem"), KeyFile: file("client.key")},
+			queue.ClassNone,
 		},
 		{"client certificate missing", startTLS(t, dir, "good", "yes"), TLS{CAFile: file("ca.pem")}, queue.ClassUnreachable},
 		{"plain port", NewSecret("rediss://" + plainPort), TLS{Insecure: true}, queue.ClassUnreachable},

@@ -101,10 +101,11 @@ func readURL(text, defaultPort string) (s server, problem string) {
 		return s, problem
 	}
 	name, rest, _ := strings.Cut(text, "://")
-	known := false
-	if s.scheme, known = schemes[strings.ToLower(name)]; !known {
+	kind, known := schemes[strings.ToLower(name)]
+	if !known {
 		return s, "unknown scheme; write redis://, rediss:// or unix://"
 	}
+	s.scheme = kind
 	authority, tail := rest, ""
 	if at := strings.IndexAny(rest, "/?#"); at >= 0 {
 		authority, tail = rest[:at], rest[at:]
@@ -265,3 +266,16 @@ func mergeURLs(servers []server) (target, error) {
 }
 
 func (s server) hasUser() bool { return s.username != "" || !s.password.IsZero() }
+
+// HasPassword reports whether a URL, or one of a list of them, carries a
+// password. A text that is no URL has none.
+func HasPassword(text string) bool {
+	for _, one := range strings.Split(text, ",") {
+		_, rest, _ := strings.Cut(one, "://")
+		user, _, ok := strings.Cut(rest, "@")
+		if ok && strings.Contains(user, ":") {
+			return true
+		}
+	}
+	return false
+}

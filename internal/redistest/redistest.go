@@ -148,8 +148,7 @@ func (s *Server) launch() error {
 		return err
 	}
 	if err := proc.waitReady(s.Addr); err != nil {
-		proc.end(syscall.SIGKILL)
-		return err
+		return errors.Join(err, proc.end(syscall.SIGKILL))
 	}
 	s.proc, s.PID = proc, proc.cmd.Process.Pid
 	return nil

@@ -3,8 +3,10 @@ package worker
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"time"
+	"unicode/utf8"
 
 	"github.com/qctl/qctl/internal/queue"
 )
@@ -32,7 +34,7 @@ func decide(job *queue.Job, res result, p policy) queue.Outcome {
 	if opts == nil {
 		opts = &queue.JobOptions{}
 	}
-	out := queue.Outcome{ID: job.ID, Token: job.Token, Attempts: opts.Attempts, LIFO: opts.LIFO}
+	out := queue.Outcome{ID: job.ID, Job: job, Token: job.Token, Attempts: opts.Attempts, LIFO: opts.LIFO}
 	if res.err == nil {
 		out.Kind, out.ReturnValue, out.Keep = queue.Complete, res.value, orKeep(opts.KeepCompleted, p.completed)
 		return out
@@ -49,13 +51,11 @@ func decide(job *queue.Job, res result, p policy) queue.Outcome {
 		if out.Delay <= 0 {
 			out.Delay = backoff(opts.Backoff, job.AttemptsMade+1, p.random)
 		}
-		if out.Delay <= 0 {
-			out.Kind = queue.GiveBack
-		}
+		out.Delay = max(out.Delay, leastPause)
 		return out
 	}
-	out.FailedReason = failure.Reason
-	out.Stacktrace = appendTrace(job.Stacktrace, failure.Stack, opts.StackTraceLimit)
+	out.FailedReason = cut(failure.Reason)
+	out.Stacktrace = appendTrace(job.Stacktrace, cut(failure.Stack), opts.StackTraceLimit)
 	if failure.Unrecoverable || job.AttemptsMade+1 >= opts.Attempts {
 		out.Kind, out.Keep = queue.Fail, orKeep(opts.KeepFailed, p.failed)
 		return out
@@ -65,6 +65,25 @@ func decide(job *queue.Job, res result, p policy) queue.Outcome {
 		out.Kind = queue.RetryNow
 	}
 	return out
+}
+
+// leastPause is how long a job at least waits that asked to be tried again: it
+// uses up no attempt, and without a pause it would keep all others from running.
+const leastPause = time.Second
+
+// maxReason is the most bytes of a failed reason or a stack that are stored.
+const maxReason = 64 << 10
+
+// cut shortens a text to what is stored of it, at the beginning of a character.
+func cut(text string) string {
+	if len(text) <= maxReason {
+		return text
+	}
+	end := maxReason
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return fmt.Sprintf("%s… (%d bytes more)", text[:end], len(text)-end)
 }
 
 func orKeep(own, otherwise *queue.Keep) *queue.Keep {
@@ -83,12 +102,13 @@ func backoff(b *queue.Backoff, n int, random func() float64) time.Duration {
 	}
 	ms := float64(b.Delay.Milliseconds())
 	if b.Type == "exponential" {
-		ms = math.Round(math.Pow(2, float64(n-1)) * ms)
+		ms = math.Round(math.Pow(2, float64(min(n-1, 1000))) * ms)
 	}
+	ms = math.Min(ms, float64(queue.MaxDelay.Milliseconds()))
 	if b.Jitter > 0 {
 		ms = math.Floor(random()*ms*b.Jitter + ms*(1-b.Jitter))
 	}
-	return time.Duration(math.Min(ms, float64(queue.MaxDelay.Milliseconds()))) * time.Millisecond
+	return time.Duration(ms) * time.Millisecond
 }
 
 // appendTrace adds a stack and keeps the newest limit of them; nil is no limit.

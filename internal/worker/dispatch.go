@@ -13,19 +13,29 @@ import (
 type finished struct {
 	run     *run
 	outcome queue.Outcome
+	doubt   bool // it was sent and no answer came
 }
 
-// flight is one script call: outcomes that leave, and slots to be filled.
+// lostClaim is a claim that was sent and got no answer. Its slots stay booked
+// until Redis has said which jobs it took.
+type lostClaim struct {
+	token   string
+	n       int
+	started time.Time // before it was sent: its locks began no earlier
+}
+
+// flight is one script call: outcomes that leave, and slots to be filled; and
+// questions about earlier calls that got no answer, which come first.
 type flight struct {
 	batch []finished
 	next  *queue.ClaimRequest
+	lost  []lostClaim
 	wakes int // the worker's wakes when it took off
 }
 
 // dispatch sends flights until the worker has stopped and everything it ran is
 // recorded.
 func (w *Worker) dispatch(claiming context.Context, stopClaiming context.CancelFunc, jobs, writes context.Context) error {
-	var backoff <-chan time.Time
 	for {
 		f, wait, state := w.prepare(claiming)
 		switch state {
@@ -41,13 +51,13 @@ func (w *Worker) dispatch(claiming context.Context, stopClaiming context.CancelF
 			continue
 		case waiting:
 		}
-		backoff = nil
+		var again <-chan time.Time
 		if wait > 0 {
-			backoff = time.After(wait)
+			again = time.After(wait)
 		}
 		select {
 		case <-w.kick:
-		case <-backoff:
+		case <-again:
 		}
 	}
 }
@@ -62,17 +72,21 @@ const (
 	abandoned
 )
 
-// lastTry is how long after a stop, and after the last job has ended, outcomes
-// that cannot be recorded are tried again.
-const lastTry = 1500 * time.Millisecond
+const (
+	// lastTry is how long after the grace period, or after the last job that
+	// went beyond it, outcomes that cannot be recorded are tried again.
+	lastTry = 1200 * time.Millisecond
+	// lastWait bounds what is done at the very end, each thing for itself.
+	lastWait = 300 * time.Millisecond
+)
 
 // prepare decides what dispatch does next, and books the slots of a flight.
+// A wait of 0 means until something changes.
 func (w *Worker) prepare(claiming context.Context) (f flight, wait time.Duration, state dispatchState) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	stopping := w.stopping || claiming.Err() != nil
-	now := w.cfg.Now()
-	if w.flights == 0 && len(w.running) == 0 && len(w.outcomes) == 0 {
+	if w.flights == 0 && len(w.running) == 0 && len(w.unanswered) == 0 {
 		if stopping {
 			return flight{}, 0, allDone
 		}
@@ -80,26 +94,40 @@ func (w *Worker) prepare(claiming context.Context) (f flight, wait time.Duration
 			return flight{}, 0, drained
 		}
 	}
-	executing := len(w.running) - len(w.outcomes)
-	if !stopping || executing > 0 || w.flights > 0 {
-		w.stopped = now
+	now := time.Now()
+	left, ending := w.timeLeft(now, stopping)
+	if ending && left <= 0 {
+		return flight{}, 0, abandoned
 	}
 	if now.Before(w.pauseTo) {
-		if now.Sub(w.stopped) > lastTry {
-			return flight{}, 0, abandoned
+		wait = w.pauseTo.Sub(now)
+		if ending {
+			wait = min(wait, left)
 		}
-		return flight{}, w.pauseTo.Sub(now), waiting
+		return flight{}, wait, waiting
 	}
 	claims := 0
 	if !stopping && (w.hungry || len(w.outcomes) > 0) {
 		claims = min(w.free, w.batchSize())
 	}
-	if w.flights >= maxFlights || (len(w.outcomes) == 0 && (claims == 0 || !w.hungry)) {
-		return flight{}, 0, waiting
+	// While calls fail there is one at a time, which has outcomes to record
+	// when there are any: nothing is claimed that could not be recorded.
+	most := maxFlights
+	if w.troubled {
+		most = 1
 	}
-	n := min(len(w.outcomes), w.batchSize())
-	f = flight{batch: append([]finished(nil), w.outcomes[:n]...), wakes: w.wakes}
+	if w.flights >= most || (len(w.outcomes) == 0 && len(w.unanswered) == 0 && (claims == 0 || !w.hungry)) {
+		return flight{}, max(0, left), waiting
+	}
+	return w.book(claims), 0, takeOff
+}
+
+// book takes what a flight carries. The caller holds the lock.
+func (w *Worker) book(claims int) flight {
+	n := w.batchOf(w.outcomes)
+	f := flight{batch: append([]finished(nil), w.outcomes[:n]...), lost: w.unanswered, wakes: w.wakes}
 	w.outcomes = w.outcomes[:copy(w.outcomes, w.outcomes[n:])]
+	w.unanswered = nil
 	if claims > 0 {
 		w.free -= claims
 		f.next = &queue.ClaimRequest{
@@ -107,7 +135,46 @@ func (w *Worker) prepare(claiming context.Context) (f flight, wait time.Duration
 		}
 	}
 	w.flights++
-	return f, 0, takeOff
+	return f
+}
+
+// timeLeft says how long a worker that stops goes on trying to reach Redis,
+// once all its handlers have ended: to record outcomes until the grace period
+// is over, and a little longer in any case. ending is false as long as there is
+// no such end. The caller holds the lock.
+func (w *Worker) timeLeft(now time.Time, stopping bool) (left time.Duration, ending bool) {
+	if !stopping || w.executing > 0 {
+		w.giveUp = time.Time{}
+		return 0, false
+	}
+	if w.giveUp.IsZero() {
+		w.giveUp = now.Add(lastTry)
+	}
+	end := w.giveUp
+	if grace := w.graceEnds.Add(lastTry); len(w.running) > 0 && grace.After(end) {
+		end = grace
+	}
+	return end.Sub(now), true
+}
+
+// mostBatchBytes bounds what one flight carries of results: a call is sent and
+// held in memory whole.
+const mostBatchBytes = 4 << 20
+
+// batchOf is how many of the outcomes go into one flight.
+func (w *Worker) batchOf(outcomes []finished) int {
+	most, bytes := min(len(outcomes), w.batchSize()), 0
+	for n := range most {
+		o := &outcomes[n].outcome
+		bytes += len(o.ReturnValue) + len(o.FailedReason)
+		for _, trace := range o.Stacktrace {
+			bytes += len(trace)
+		}
+		if bytes > mostBatchBytes && n > 0 {
+			return n
+		}
+	}
+	return most
 }
 
 // batchSize leaves half of the slots to the other flight.
@@ -115,14 +182,60 @@ func (w *Worker) batchSize() int {
 	return min((w.cfg.Concurrency+1)/2, queue.MaxClaim)
 }
 
+// landing is what a flight brought.
+type landing struct {
+	settled queue.Settled
+	runs    []*run
+	freed   int  // slots that it booked and did not fill
+	sated   bool // the claim was answered
+	err     error
+}
+
 // fly makes the call and lands its answer.
 func (w *Worker) fly(f flight, jobs, writes context.Context) {
-	started := time.Now() // monotonic: lock lives are counted from before the call
-	settled, err := w.call(writes, f)
-	if err != nil {
-		settled, f, err = w.afterError(writes, f, err)
+	var l landing
+	if l.err = w.ask(writes, &f, &l, jobs); l.err == nil && (len(f.batch) > 0 || f.next != nil) {
+		w.send(writes, &f, &l, jobs)
+	} else if f.next != nil {
+		l.freed += f.next.N
 	}
-	w.land(f, settled, err, started, jobs, writes)
+	w.land(f, l, writes)
+}
+
+// send makes the call. When it gets no answer, Redis is asked at once what the
+// call did.
+func (w *Worker) send(ctx context.Context, f *flight, l *landing, jobs context.Context) {
+	started := time.Now() // monotonic: lock lives are counted from before the call
+	settled, err := w.call(ctx, *f)
+	l.err = err
+	switch {
+	case err == nil:
+		l.settled = settled
+		if f.next != nil {
+			l.sated = true
+			l.adopt(w, settled.Claimed.Jobs, f.next.N, started, jobs)
+		}
+	case queue.Classify(err) == queue.ClassUnknown:
+		for i := range f.batch {
+			f.batch[i].doubt = true
+		}
+		if f.next != nil {
+			f.lost = append(f.lost, lostClaim{token: f.next.Token, n: f.next.N, started: started})
+		}
+		if err := w.ask(ctx, f, l, jobs); err != nil {
+			l.err = errors.Join(l.err, err)
+		}
+	case f.next != nil:
+		l.freed += f.next.N
+	}
+}
+
+// adopt books jobs that a claim of n brought.
+func (l *landing) adopt(w *Worker, claimed []queue.Job, n int, started time.Time, jobs context.Context) {
+	for i := range claimed {
+		l.runs = append(l.runs, newRun(w, claimed[i], started, jobs))
+	}
+	l.freed += n - len(claimed)
 }
 
 func (w *Worker) call(ctx context.Context, f flight) (queue.Settled, error) {
@@ -137,81 +250,99 @@ func (w *Worker) call(ctx context.Context, f flight) (queue.Settled, error) {
 	return w.cfg.Queue.Settle(ctx, outcomes, queue.SettleOptions{MetricsPoints: w.cfg.MetricsPoints, Next: f.next})
 }
 
-// afterError finds out what a call did that gave no answer. An outcome whose
-// lock still holds our token was not recorded; a claim that went through left
-// its token on the jobs it took. The flight that comes back holds only what is
-// still to be sent.
-func (w *Worker) afterError(ctx context.Context, f flight, cause error) (queue.Settled, flight, error) {
-	if queue.Classify(cause) != queue.ClassUnknown {
-		return queue.Settled{}, f, cause
-	}
-	held := make([]queue.Held, len(f.batch))
+// ask finds out what calls did that got no answer. An outcome whose lock still
+// holds our token was not recorded; a claim that went through left its token on
+// the jobs it took. What is settled by that is taken out of the flight.
+func (w *Worker) ask(ctx context.Context, f *flight, l *landing, jobs context.Context) error {
+	var held []queue.Held
 	for i := range f.batch {
-		held[i] = queue.Held{ID: f.batch[i].outcome.ID, Token: f.batch[i].outcome.Token}
+		if f.batch[i].doubt {
+			held = append(held, queue.Held{ID: f.batch[i].outcome.ID, Token: f.batch[i].outcome.Token})
+		}
 	}
-	mine, err := w.cfg.Queue.Mine(ctx, held)
-	if err != nil {
-		return queue.Settled{}, f, errors.Join(cause, err)
-	}
-	settled := queue.Settled{}
-	if f.next != nil {
-		jobs, err := w.cfg.Queue.Adopt(ctx, f.next.Token, w.cfg.Concurrency+queue.MaxClaim)
+	if len(held) > 0 {
+		mine, err := w.cfg.Queue.Mine(ctx, held)
 		if err != nil {
-			return queue.Settled{}, f, errors.Join(cause, err)
+			return err
 		}
-		settled.Claimed.Jobs = jobs
+		f.batch = w.keepUnrecorded(f.batch, mine)
 	}
-	left := flight{next: f.next, wakes: f.wakes}
-	for i := range f.batch {
-		if mine[i] {
-			left.batch = append(left.batch, f.batch[i])
+	for len(f.lost) > 0 {
+		claim := f.lost[0]
+		claimed, err := w.cfg.Queue.Adopt(ctx, claim.token, adoptFrom)
+		if err != nil {
+			return err
+		}
+		l.adopt(w, claimed, claim.n, claim.started, jobs)
+		f.lost = f.lost[1:]
+	}
+	return nil
+}
+
+// adoptFrom is how many of the newest active jobs a lost claim is looked for
+// in: more than other workers claim while one waits for an answer.
+const adoptFrom = 10 * queue.MaxClaim
+
+// keepUnrecorded releases the doubtful outcomes that are not mine any more.
+func (w *Worker) keepUnrecorded(batch []finished, mine []bool) []finished {
+	var left []finished
+	for _, fin := range batch {
+		recorded := false
+		if fin.doubt {
+			fin.doubt, recorded, mine = false, !mine[0], mine[1:]
+		}
+		if recorded {
+			w.release(fin, nil)
 		} else {
-			w.release(f.batch[i], nil)
+			left = append(left, fin)
 		}
 	}
-	return settled, left, cause
+	return left
 }
 
 // land books what a flight brought. With an error its outcomes wait for the
 // next one; jobs that it brought all the same are run.
-func (w *Worker) land(f flight, settled queue.Settled, err error, started time.Time, jobs, writes context.Context) {
-	for i, refused := range settled.Errs {
+func (w *Worker) land(f flight, l landing, writes context.Context) {
+	for i, refused := range l.settled.Errs {
 		if errors.Is(refused, queue.ErrPendingChildren) || errors.Is(refused, queue.ErrFailedChildren) {
 			f.batch[i].run.redecide(refused)
 			continue
 		}
 		w.release(f.batch[i], refused)
 	}
-	runs := make([]*run, len(settled.Claimed.Jobs))
-	for i := range runs {
-		runs[i] = newRun(w, settled.Claimed.Jobs[i], started, jobs)
-	}
-	for _, id := range settled.Claimed.Dropped {
+	for _, id := range l.settled.Claimed.Dropped {
 		w.log.Warn("dropped an id that has no job", "job", id)
 	}
 
 	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return
+	}
 	w.flights--
-	for _, r := range runs {
+	w.executing += len(l.runs)
+	for _, r := range l.runs {
 		w.running[r] = struct{}{}
 	}
-	now := w.cfg.Now()
-	if err != nil {
+	w.free += l.freed
+	w.unanswered = append(w.unanswered, f.lost...)
+	w.troubled = l.err != nil
+	if w.troubled {
 		w.outcomes = append(f.batch, w.outcomes...)
-		w.pauseTo = now.Add(w.errs.report(w.log, now, "redis", err))
+		w.pauseTo = time.Now().Add(w.errs.report(w.log, w.cfg.Now(), "redis", l.err))
 	} else {
 		w.pauseTo = time.Time{}
-		w.errs.clear(w.log, now)
+		w.errs.clear(w.log, w.cfg.Now())
 	}
-	if f.next != nil {
-		w.free += f.next.N - len(runs)
-		if err == nil {
-			w.sate(f, settled.Claimed, len(runs))
-		}
+	switch {
+	case l.sated:
+		w.sate(f, l.settled.Claimed)
+	case l.err == nil:
+		w.hungry = true // outcomes without a claim may have put jobs back
 	}
 	w.mu.Unlock()
 
-	for _, r := range runs {
+	for _, r := range l.runs {
 		go r.do(writes)
 	}
 	w.nudge()
@@ -220,9 +351,9 @@ func (w *Worker) land(f flight, settled queue.Settled, err error, started time.T
 // sate decides whether the queue has more for us. An empty answer counts only
 // if no marker came in while the claim was in the air: it may have looked
 // before the job was there.
-func (w *Worker) sate(f flight, claimed queue.Claimed, got int) {
+func (w *Worker) sate(f flight, claimed queue.Claimed) {
 	w.delayed = claimed.Wait.NextDelayed
-	if got == f.next.N {
+	if len(claimed.Jobs) == f.next.N {
 		w.hungry = true
 		return
 	}
@@ -231,9 +362,13 @@ func (w *Worker) sate(f flight, claimed queue.Claimed, got int) {
 	}
 	w.hungry = false
 	w.empty = claimed.Wait.Empty() || claimed.Wait.Paused
+	w.limited = time.Time{}
+	if claimed.Wait.RateLimited > 0 {
+		w.limited = time.Now().Add(claimed.Wait.RateLimited)
+	}
 	select {
-	case w.appetite <- claimed.Wait.RateLimited:
-	default:
+	case w.appetite <- struct{}{}:
+	default: // the listener has not looked since the last time
 	}
 }
 
@@ -245,10 +380,21 @@ func (w *Worker) release(f finished, err error) {
 	f.run.recorded(f.outcome, err)
 }
 
-// abandon gives up on outcomes that could not be recorded. The jobs keep
+// abandon gives up on what could not be settled with Redis. The jobs keep
 // their locks until those end; then another worker runs them again.
 func (w *Worker) abandon() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return fmt.Errorf("%d outcomes could not be recorded: %w", len(w.outcomes), w.errs.lastError())
+	w.closed = true
+	cause := w.errs.lastError()
+	if cause == nil {
+		cause = errNoAnswer
+	}
+	if len(w.running) == 0 {
+		w.log.Warn("stopped without knowing what the last claim took", "err", cause)
+		return nil
+	}
+	return fmt.Errorf("%d outcomes could not be recorded: %w", len(w.running), cause)
 }
+
+var errNoAnswer = errors.New("redis does not answer")

@@ -14,7 +14,8 @@ type errorLog struct {
 	first time.Time // of the present trouble
 	last  error
 	wait  time.Duration
-	seen  map[string]*repeated
+	seen  map[string]*repeated // outlives a trouble: it may come and go
+	told  time.Time            // when the last end of a trouble was logged
 }
 
 type repeated struct {
@@ -60,18 +61,11 @@ func (e *errorLog) clear(log *slog.Logger, now time.Time) {
 	if e.first.IsZero() {
 		return
 	}
-	log.Info("redis answers again", "after", now.Sub(e.first).Round(time.Millisecond))
-	e.first, e.last, e.wait, e.seen = time.Time{}, nil, 0, nil
-}
-
-// since is how long the present trouble has lasted.
-func (e *errorLog) since(now time.Time) time.Duration {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.first.IsZero() {
-		return 0
+	if now.Sub(e.told) >= time.Second {
+		log.Info("redis answers again", "after", now.Sub(e.first).Round(time.Millisecond))
+		e.told = now
 	}
-	return now.Sub(e.first)
+	e.first, e.last, e.wait = time.Time{}, nil, 0
 }
 
 func (e *errorLog) lastError() error {

@@ -16,46 +16,56 @@ const (
 )
 
 // listen sleeps on the queue's marker whenever the last claim came back short,
-// and makes the worker hungry again.
-func (w *Worker) listen(ctx context.Context, listener *queue.Listener) {
+// and makes the worker hungry again. At its end it puts back the marker that it
+// may have taken while its connection was being closed.
+func (w *Worker) listen(ctx, writes context.Context, listener *queue.Listener) {
+	defer w.wake(writes)
 	for {
-		var limited time.Duration
 		select {
 		case <-ctx.Done():
 			return
-		case limited = <-w.appetite:
+		case <-w.appetite:
 		}
-		if limited > 0 {
-			if !sleep(ctx, min(limited, longestLimited)) {
-				return
-			}
-		} else if !w.awaitMarker(ctx, listener) {
+		w.mu.Lock()
+		hungry, limited, delayed := w.hungry, time.Until(w.limited), w.delayed
+		w.mu.Unlock()
+		marked, ok := false, true
+		switch {
+		case hungry:
+			continue
+		case limited > 0:
+			ok = sleep(ctx, min(limited, longestLimited))
+		default:
+			marked, ok = w.awaitMarker(ctx, listener, delayed)
+		}
+		if !ok {
 			return
 		}
 		w.mu.Lock()
 		w.hungry = true
 		w.wakes++
+		full := w.free == 0
 		w.mu.Unlock()
 		w.nudge()
+		if marked && full {
+			w.wake(writes) // a marker that we took and cannot follow is another's
+		}
 	}
 }
 
-// awaitMarker returns false when ctx is done. A marker that names a time still
-// to come is waited out.
-func (w *Worker) awaitMarker(ctx context.Context, listener *queue.Listener) bool {
-	w.mu.Lock()
-	known := w.delayed
-	w.mu.Unlock()
+// awaitMarker sleeps until the marker says so, or until the next delayed job is
+// due, if known. A marker that names a time still to come is waited out. ok is
+// false when ctx is done.
+func (w *Worker) awaitMarker(ctx context.Context, listener *queue.Listener, known time.Time) (marked, ok bool) {
 	for {
 		due, marked, err := listener.Wait(ctx, w.sleepUntil(known))
 		switch {
 		case ctx.Err() != nil:
-			return false
+			return false, false
 		case err != nil:
-			now := w.cfg.Now()
-			return sleep(ctx, w.errs.report(w.log, now, "wait", err))
+			return false, sleep(ctx, w.errs.report(w.log, w.cfg.Now(), "wait", err))
 		case !marked || due.IsZero():
-			return true
+			return marked, true
 		case known.IsZero() || due.Before(known):
 			known = due
 		}

@@ -48,6 +48,7 @@ func (r *run) do(writes context.Context) {
 	r.decided.Store(true)
 	w.mu.Lock()
 	w.outcomes = append(w.outcomes, finished{run: r, outcome: outcome})
+	w.executing--
 	w.free++
 	w.mu.Unlock()
 	w.nudge()
@@ -74,6 +75,9 @@ func (r *run) execute() result {
 		return result{err: &Failure{Reason: "corrupt job: " + r.job.Unrunnable, Unrecoverable: true}}
 	}
 	ctx := r.ctx
+	if ctx.Err() != nil {
+		return result{err: context.Cause(ctx)} // stopped, or lost, before it began
+	}
 	job := Job{
 		Job: r.job, Queue: r.w.cfg.Queue.KeyBase().String(), Alias: r.w.cfg.Alias,
 		Attempt: r.job.AttemptsMade + 1, MaxAttempts: max(1, r.job.Attempts), Fence: int64(r.job.AttemptsStarted),
@@ -130,7 +134,7 @@ func (r *run) continueSchedule(ctx context.Context) {
 		_, err := r.w.cfg.Queue.ContinueSchedule(ctx, r.job, r.w.cfg.NextRun)
 		class := queue.Classify(err)
 		again := class == queue.ClassUnreachable || class == queue.ClassRefused || class == queue.ClassUnknown
-		if err == nil || !again || wait > 5*time.Second || !sleep(ctx, wait) {
+		if err == nil || !again || wait > 5*time.Second || !sleep(r.ctx, wait) {
 			if err != nil {
 				r.w.log.Error("schedule not continued", "job", r.job.ID, "scheduler", r.job.RepeatJobKey, "err", err)
 			}
@@ -145,7 +149,9 @@ func (r *run) recorded(o queue.Outcome, err error) {
 	w := r.w
 	if err != nil {
 		if errors.Is(err, queue.ErrLockLost) || errors.Is(err, queue.ErrJobNotFound) || errors.Is(err, queue.ErrJobNotInState) {
-			w.locksLost.Add(1)
+			if !errors.Is(context.Cause(r.ctx), ErrLockLost) { // else it is counted already
+				w.locksLost.Add(1)
+			}
 			w.log.Warn("lock lost: result dropped", r.attrs("err", err)...)
 			return
 		}

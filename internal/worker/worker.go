@@ -13,8 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/qctl/qctl/internal/queue"
 )
 
@@ -86,21 +84,27 @@ type Worker struct {
 	cfg Config
 	log *slog.Logger
 
-	mu       sync.Mutex
-	outcomes []finished        // decided, not yet recorded
-	running  map[*run]struct{} // claimed and not yet recorded
-	free     int               // slots that neither run nor are asked for
-	flights  int               // script calls in the air
-	hungry   bool              // the queue may have jobs for us
-	wakes    int               // times that hungry was set; see land
-	empty    bool              // the last short claim found nothing more
-	stopping bool              // no more claims
-	stopped  time.Time         // since when
-	delayed  time.Time         // when the next delayed job is due
-	pauseTo  time.Time         // no flights before: backing off after errors
+	mu         sync.Mutex
+	outcomes   []finished        // decided, not yet recorded
+	running    map[*run]struct{} // claimed and not yet recorded
+	executing  int               // of these, the ones without an outcome
+	free       int               // slots that neither run nor are asked for
+	flights    int               // script calls in the air
+	unanswered []lostClaim       // claims that may have brought jobs
+	hungry     bool              // the queue may have jobs for us
+	wakes      int               // times that the listener set hungry; see sate
+	empty      bool              // the last short claim found nothing more
+	limited    time.Time         // end of the rate limit that it met
+	delayed    time.Time         // when the next delayed job is due
+	troubled   bool              // the last flight failed
+	pauseTo    time.Time         // no flights before: backing off after errors
+	stopping   bool              // no more claims
+	graceEnds  time.Time         // when jobs are cancelled after a stop
+	giveUp     time.Time         // see timeLeft
+	closed     bool              // nothing lands any more
 
 	kick     chan struct{} // something above changed
-	appetite chan time.Duration
+	appetite chan struct{} // hungry became false
 	tokens   atomic.Int64
 	id       string
 	errs     errorLog
@@ -143,7 +147,7 @@ func New(cfg Config) (*Worker, error) {
 	}
 	return &Worker{
 		cfg: cfg, id: hex.EncodeToString(id), free: cfg.Concurrency, hungry: true,
-		running: map[*run]struct{}{}, kick: make(chan struct{}, 1), appetite: make(chan time.Duration, 1),
+		running: map[*run]struct{}{}, kick: make(chan struct{}, 1), appetite: make(chan struct{}, 1),
 		log: cfg.Log.With("queue", cfg.Queue.KeyBase().String()),
 	}, nil
 }
@@ -161,6 +165,9 @@ func orDefault[T int | time.Duration](v, otherwise T) T {
 // without using up an attempt. Run may be called once. It returns an error
 // only when outcomes could not be recorded before the end; those jobs are
 // recovered by the stalled check of another worker.
+//
+// Run waits for its goroutines, but not for calls that Redis leaves without an
+// answer: these end by the connection's own timeouts.
 func (w *Worker) Run(claim, work context.Context) (Stats, error) {
 	// What must still be written after a cancel runs under this context.
 	writes, stopWrites := context.WithCancel(context.WithoutCancel(work))
@@ -174,23 +181,42 @@ func (w *Worker) Run(claim, work context.Context) (Stats, error) {
 	locks := w.cfg.Queue.Locks()
 	defer func() { _ = listener.Close(); _ = locks.Close() }()
 
-	var background errgroup.Group
-	background.Go(func() error { w.listen(claiming, listener); return nil })
-	background.Go(func() error { w.renewLocks(writes, locks); return nil })
-	background.Go(func() error { w.watchStalled(claiming); return nil })
-	background.Go(func() error { w.stopInTime(claiming, work, writes, cancelJobs); return nil })
+	var listening, background sync.WaitGroup
+	listening.Go(func() { w.listen(claiming, writes, listener) })
+	background.Go(func() { w.renewLocks(writes, locks) })
+	background.Go(func() { w.watchStalled(claiming) })
+	background.Go(func() { w.stopInTime(claiming, work, writes, cancelJobs) })
 
 	err := w.dispatch(claiming, stopClaiming, jobs, writes)
 	stopClaiming()
-	// A marker that the listener took while it was being closed is put back.
-	wake, cancelWake := context.WithTimeout(writes, lastTry)
-	if wakeErr := w.cfg.Queue.Wake(wake); wakeErr != nil {
-		w.errs.report(w.log, w.cfg.Now(), "wake", wakeErr)
+	waitFor(&listening, lastWait)
+	if err == nil && w.givenBack.Load() > 0 {
+		w.wake(writes) // a prioritized job goes back without a marker
 	}
-	cancelWake()
 	stopWrites()
-	_ = background.Wait() // its functions return no errors
+	waitFor(&background, lastWait)
 	return w.stats(), err
+}
+
+// waitFor waits for a group, but no longer than limit.
+func waitFor(group *sync.WaitGroup, limit time.Duration) {
+	ended := make(chan struct{})
+	go func() { group.Wait(); close(ended) }()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+	}
+}
+
+// wake sets the queue's marker for other workers.
+func (w *Worker) wake(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lastWait)
+	defer cancel()
+	if err := w.cfg.Queue.Wake(ctx); err != nil {
+		w.errs.report(w.log, w.cfg.Now(), "wake", err)
+	}
 }
 
 func (w *Worker) stats() Stats {
@@ -213,6 +239,7 @@ func (w *Worker) stopInTime(claiming, work, writes context.Context, cancelJobs c
 	}
 	w.mu.Lock()
 	w.stopping = true
+	w.graceEnds = time.Now().Add(w.cfg.Grace)
 	running := len(w.running)
 	w.mu.Unlock()
 	w.nudge()
@@ -228,6 +255,9 @@ func (w *Worker) stopInTime(claiming, work, writes context.Context, cancelJobs c
 		return
 	}
 	cancelJobs(ErrStopped)
+	w.mu.Lock()
+	w.graceEnds = time.Now()
+	w.mu.Unlock()
 	w.nudge()
 }
 

@@ -3,8 +3,9 @@
 -- ARGV: 1 now (ms)  2 n  3 lock token  4 lock (ms)  5 limiter max or ''
 --       6 limiter duration (ms) or ''  7 worker name or ''
 -- Returns: {jobs, limited for (ms), next delayed due (ms) or 0, why no more
---       were taken: 'paused', 'maxed', 'limited' or '', ids set aside}; a job
---       is {id, {name data opts timestamp atm ats defa rjk stacktrace}}
+--       were taken: 'paused', 'maxed', 'limited' or '', ids set aside}; jobs
+--       are id and {name data opts timestamp atm ats defa rjk stacktrace deid
+--       parentKey} in turn
 -- Events: active, waiting (delayed jobs that came due)
 -- @include guard
 -- @include claim

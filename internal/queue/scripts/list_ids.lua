@@ -1,4 +1,4 @@
--- Returns a page of the ids in one list, or in several laid end to end, from
+-- Reads a page of the ids in one list, or in several laid end to end, from
 -- either end. A walk that lost its place, because others took ids out, finds it
 -- again by the last ids that it left standing.
 -- KEYS: 1 key base with its final colon

@@ -183,7 +183,7 @@ local function removeFamily(job)
       -- Its parent goes too and must not be released.
       step.job.parentKey = nil
       remove(step.queue, step.job, '')
-      if steps < 0 then
+      if steps <= 0 then
         return 1
       end
     end
@@ -204,7 +204,7 @@ for i = 5, #ARGV do
     end
   end
   codes[#codes + 1] = code
-  if steps < 0 or room <= 0 or code == 1 then
+  if steps <= 0 or room <= 0 or code == 1 then
     break
   end
 end

@@ -37,10 +37,10 @@ for i = 4, #ARGV do
   codes[#codes + 1] = code
 end
 
+-- The first write must be a deletion: it is allowed, with all that follows,
+-- when Redis is out of memory.
+many('SREM', q.stalled, ids)
 cut(base .. list, places)
-if list == 'active' then
-  many('SREM', q.stalled, ids)
-end
 erase(q, jobs, false)
 for _, job in ipairs(jobs) do
   emit(q, 'removed', 'jobId', job.id, 'prev', list)

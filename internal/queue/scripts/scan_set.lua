@@ -1,4 +1,4 @@
--- Returns the next page of a walk over a sorted set, in the order of scores and
+-- Reads the next page of a walk over a sorted set, in the order of scores and
 -- ids. The walk keeps its place by score and id, which need not be in the set
 -- any more, and ends with the entry that was last when it began.
 -- KEYS: 1 key base with its final colon

@@ -3,13 +3,15 @@
 -- KEYS: 1 key base with its final colon
 -- ARGV: 1 now (ms)  2 claim n or 0  3 lock token  4 lock (ms)  5 limiter max
 --       or ''  6 limiter duration (ms) or ''  7 worker name or ''
---       8 metrics points or 0  9 number of outcomes  then 8 per outcome:
---       kind  id  token  value  stacktrace or ''  delay (ms)  rule  attempts
---       kinds: c completed (value: return value), f failed for good, r retry
---       now, b retry after delay (values: failed reason), d delayed without
---       using up an attempt, w back to wait likewise
---       rule: for c and f what to keep, '' or count:age:limit, each a number
---       or '-'; for r 'lifo' or ''
+--       8 metrics points or 0  9 number of outcomes  then per outcome: kind  id
+--       token, and by kind:
+--       c completed: return value  rule  known
+--       f failed for good: reason  rule  known  stacktrace  attempts
+--       r retry now, b retry after a delay: reason  stacktrace  'lifo' or delay
+--       d delayed without using up an attempt: delay;  w back to wait likewise
+--       rule: what to keep, '' or count:age:limit, each a number or '-'; known:
+--       attempts made so far of a job that has neither parent nor
+--       deduplication id and cannot be given one, which spares reading it, or ''
 -- Returns: {codes, claimed}; a code is 0 done | -1 no such job | -2 no lock |
 --       -3 not active | -4 children pending | -6 lock of another | -9 failed
 --       children; claimed as claim.lua returns it, or '' without a claim
@@ -20,78 +22,116 @@
 -- @include parents
 -- @include dedup
 -- @include retention
+-- @include leave_active
 -- @include metrics
 local base, now, stamp, count = KEYS[1], tonumber(ARGV[1]), ARGV[1], tonumber(ARGV[9])
-local wrong = guard(base, claimGuard .. ' stalled id completed failed waiting-children metrics:completed' ..
-  ' metrics:completed:data metrics:failed metrics:failed:data')
+local points = tonumber(ARGV[8])
+
+-- How many arguments an outcome has.
+local lengths = { c = 6, f = 8, r = 6, b = 6, d = 4, w = 3 }
+
+-- First look at everything, then write.
+local keys, lockKeys, childKeys, knownKeys = {}, {}, {}, {}
+local argsOf = {} -- where the arguments of each outcome begin
+local lists = { completed = 0, failed = 0 }
+local a = 10
+for i = 1, count do
+  local kind, key = ARGV[a], base .. ARGV[a + 1]
+  argsOf[i] = a
+  keys[i] = key
+  lockKeys[i] = key .. ':lock'
+  if kind == 'c' then
+    local n = #childKeys
+    childKeys[n + 1] = key .. ':dependencies'
+    childKeys[n + 2] = key .. ':unsuccessful'
+    lists.completed = 1
+  elseif kind == 'f' then
+    lists.failed = 1
+  end
+  if (kind == 'c' or kind == 'f') and ARGV[a + 5] ~= '' then
+    knownKeys[#knownKeys + 1] = key
+  end
+  a = a + lengths[kind]
+end
+
+local guarded = claimGuard .. ' stalled'
+for list, used in pairs(lists) do
+  if used == 1 then
+    guarded = guarded .. ' ' .. list
+    if points > 0 then
+      guarded = guarded .. ' metrics:' .. list .. ' metrics:' .. list .. ':data'
+    end
+  end
+end
+local wrong = guard(base, guarded)
 if wrong then
   return wrong
 end
 local q = openQueue(base)
-
--- First look at everything, then write.
-local outcomes, lockKeys, childKeys = {}, {}, {}
-for i = 1, count do
-  local a = 10 + (i - 1) * 8
-  local o = {
-    kind = ARGV[a], id = ARGV[a + 1], token = ARGV[a + 2], value = ARGV[a + 3], stack = ARGV[a + 4],
-    delay = tonumber(ARGV[a + 5]) or 0, rule = ARGV[a + 6], attempts = tonumber(ARGV[a + 7]) or 0,
-  }
-  o.key = base .. o.id
-  outcomes[i] = o
-  lockKeys[i] = o.key .. ':lock'
-  if o.kind == 'c' then
-    childKeys[#childKeys + 1] = o.key .. ':dependencies'
-    childKeys[#childKeys + 1] = o.key .. ':unsuccessful'
-  end
-end
-
 local locks = call('MGET', unpack(lockKeys))
 local haveChildren = #childKeys > 0 and call('EXISTS', unpack(childKeys)) > 0
 
-local function check(o, lock)
-  local job = redis.pcall('HMGET', o.key, 'atm', 'deid', 'parentKey', 'name')
-  if job.err then
+local allKnownExist = #knownKeys == 0 or call('EXISTS', unpack(knownKeys)) == #knownKeys
+
+-- Returns the fields atm deid parentKey of a job, or nil.
+local function read(i)
+  local a, key = argsOf[i], keys[i]
+  local known = (ARGV[a] == 'c' or ARGV[a] == 'f') and ARGV[a + 5]
+  if known and known ~= '' then
+    if allKnownExist or call('EXISTS', key) == 1 then
+      return { known, false, false }
+    end
+    return nil
+  end
+  local job = redis.pcall('HMGET', key, 'atm', 'deid', 'parentKey', 'name')
+  if job.err or (not job[4] and call('EXISTS', key) == 0) then
+    return nil
+  end
+  return job
+end
+
+local function check(i)
+  local a, key = argsOf[i], keys[i]
+  local job = read(i)
+  if not job then
     return -1
   end
-  o.job = job
-  if not job[4] and call('EXISTS', o.key) == 0 then
-    return -1
-  end
-  o.atm = (tonumber(job[1] or '') or 0) + 1
-  if o.kind == 'c' and haveChildren then
-    if redis.pcall('SCARD', o.key .. ':dependencies') ~= 0 then
+  if haveChildren and ARGV[a] == 'c' then
+    if redis.pcall('SCARD', key .. ':dependencies') ~= 0 then
       return -4
     end
-    if redis.pcall('ZCARD', o.key .. ':unsuccessful') ~= 0 then
+    if redis.pcall('ZCARD', key .. ':unsuccessful') ~= 0 then
       return -9
     end
   end
-  if o.token ~= '0' and lock ~= o.token then
-    return lock and -6 or -2
+  local token = ARGV[a + 2]
+  if locks[i] ~= token and token ~= '0' then
+    return locks[i] and -6 or -2
   end
-  return 0
+  return 0, job
 end
 
-local codes, unlocked, finished, anyRetry = {}, {}, {}, false
-for i, o in ipairs(outcomes) do
-  codes[i] = check(o, locks[i])
+local codes, jobs, unlocked, settled, anyRetry = {}, {}, {}, {}, false
+for i = 1, count do
+  local a = argsOf[i]
+  codes[i], jobs[i] = check(i)
   if codes[i] == 0 then
-    unlocked[#unlocked + 1] = lockKeys[i]
-    finished[#finished + 1] = o.id
-    anyRetry = anyRetry or o.kind == 'r'
+    local n = #unlocked + 1
+    unlocked[n] = lockKeys[i]
+    settled[n] = ARGV[a + 1]
+    anyRetry = anyRetry or ARGV[a] == 'r'
   end
 end
 if #unlocked > 0 then
   call('DEL', unpack(unlocked))
-  many('SREM', q.stalled, finished)
+  many('SREM', q.stalled, settled)
 end
 if anyRetry then
   promoteDue(q, now)
 end
 
 -- Finished jobs of one kind and rule go out together.
-local group, finishedCount = nil, { completed = 0, failed = 0 }
+local group, finished = nil, { completed = 0, failed = 0 }
 local function flush()
   if group then
     many('ZADD', base .. group.list, group.entries)
@@ -107,99 +147,108 @@ local function parseRule(rule)
   return n and { count = tonumber(n), age = tonumber(age), limit = tonumber(limit) } or nil
 end
 
-local function collect(list, o)
-  if not group or group.list ~= list or group.rule ~= o.rule then
-    flush()
-    group = { list = list, rule = o.rule, keep = parseRule(o.rule), entries = {} }
-  end
-  if group.keep and group.keep.count == 0 then
+-- Returns false for a job that is to go at once: its rule concerns no other.
+local function collect(list, id, rule)
+  if string.sub(rule, 1, 2) == '0:' then
     return false
   end
-  local n = #group.entries
-  group.entries[n + 1] = stamp
-  group.entries[n + 2] = o.id
+  if not group or group.list ~= list or group.rule ~= rule then
+    flush()
+    group = { list = list, rule = rule, keep = parseRule(rule), entries = {} }
+  end
+  local entries = group.entries
+  local n = #entries
+  entries[n + 1] = stamp
+  entries[n + 2] = id
   return true
 end
 
-local function finish(o)
-  local completed = o.kind == 'c'
+local function attemptsMade(job)
+  return (tonumber(job[1] or '') or 0) + 1
+end
+
+local function finish(i)
+  local a, key, job = argsOf[i], keys[i], jobs[i]
+  local id, value = ARGV[a + 1], ARGV[a + 3]
+  local completed = ARGV[a] == 'c'
   local list = completed and 'completed' or 'failed'
   local valueField = completed and 'returnvalue' or 'failedReason'
-  local atm = countText(o.atm)
-  if o.job[2] then
-    releaseDedup(q, o.id, o.job[2], now)
+  local atm = attemptsMade(job)
+  local parentKey, parentJSON = job[3], nil
+  if job[2] then
+    releaseDedup(q, id, job[2], now)
   end
-  local parentKey, parentJSON = o.job[3], nil
   if parentKey then
-    parentJSON = call('HGET', o.key, 'parent')
+    parentJSON = call('HGET', key, 'parent')
     if completed then
-      childCompleted(q, o.key, parentKey, parentJSON, o.value, now)
+      childCompleted(q, key, parentKey, parentJSON, value, now)
     else
-      childFailed(q, o.key, parentKey, parentJSON, o.value, now)
+      childFailed(q, key, parentKey, parentJSON, value, now)
     end
   end
-  if collect(list, o) then
-    if o.stack ~= '' then
-      call('HSET', o.key, valueField, o.value, 'finishedOn', stamp, 'atm', atm, 'stacktrace', o.stack)
+  if collect(list, id, ARGV[a + 4]) then
+    if completed then
+      redis.pcall('HSET', key, valueField, value, 'finishedOn', stamp, 'atm', countText(atm))
     else
-      call('HSET', o.key, valueField, o.value, 'finishedOn', stamp, 'atm', atm)
-    end
-    if not completed then
-      call('HDEL', o.key, 'defa')
+      redis.pcall('HSET', key, valueField, value, 'finishedOn', stamp, 'atm', countText(atm), 'stacktrace', ARGV[a + 6])
+      redis.pcall('HDEL', key, 'defa')
     end
   else
     if parentKey then
-      unref(q, o.key, parentKey, parentJSON, false)
+      unref(q, key, parentKey, parentJSON, false)
     end
-    deleteJobs(base, { o.id })
+    deleteJobs(base, { id }, completed)
   end
-  emit(q, list, 'jobId', o.id, valueField, o.value, 'prev', 'active')
-  if not completed and o.atm >= o.attempts then
-    emit(q, 'retries-exhausted', 'jobId', o.id, 'attemptsMade', atm)
+  emit(q, list, 'jobId', id, valueField, value, 'prev', 'active')
+  if not completed and atm >= (tonumber(ARGV[a + 7]) or 0) then
+    emit(q, 'retries-exhausted', 'jobId', id, 'attemptsMade', countText(atm))
   end
-  finishedCount[list] = finishedCount[list] + 1
+  finished[list] = finished[list] + 1
 end
 
 local wakeDelayed = false
-local function goBack(o)
-  local delayed = o.kind == 'b' or o.kind == 'd'
-  if o.kind == 'r' or o.kind == 'b' then
-    call('HSET', o.key, 'failedReason', o.value, 'stacktrace', o.stack, 'atm', countText(o.atm))
+local function goBack(i)
+  local a, key = argsOf[i], keys[i]
+  local kind, id = ARGV[a], ARGV[a + 1]
+  if kind == 'r' or kind == 'b' then
+    call('HSET', key, 'failedReason', ARGV[a + 3], 'stacktrace', ARGV[a + 4], 'atm', countText(attemptsMade(jobs[i])))
   end
-  if delayed then
-    call('HSET', o.key, 'delay', o.delay)
-    enqueueDelayed(q, o.id, now + o.delay)
+  local delay = kind == 'b' and ARGV[a + 5] or kind == 'd' and ARGV[a + 3]
+  if delay then
+    call('HSET', key, 'delay', delay)
+    enqueueDelayed(q, id, now + tonumber(delay))
     wakeDelayed = true
     return
   end
-  local priority = tonumber(call('HGET', o.key, 'priority') or '') or 0
-  if o.kind == 'r' then
-    enqueue(q, o.id, priority, o.rule == 'lifo' and 'RPUSH' or 'LPUSH')
+  local priority = tonumber(call('HGET', key, 'priority') or '') or 0
+  if kind == 'r' then
+    enqueue(q, id, priority, ARGV[a + 5] == 'lifo' and 'RPUSH' or 'LPUSH')
     wake(q)
   elseif priority > 0 then
-    call('ZADD', q.prioritized, priority * 4294967296, o.id)
+    call('ZADD', q.prioritized, priority * 4294967296, id)
   else
-    call('RPUSH', target(q), o.id)
+    call('RPUSH', target(q), id)
     wake(q)
   end
-  emit(q, 'waiting', 'jobId', o.id, 'prev', 'active')
+  emit(q, 'waiting', 'jobId', id, 'prev', 'active')
 end
 
-for i, o in ipairs(outcomes) do
+local left = leaveActive(q, settled)
+for i = 1, count do
   if codes[i] == 0 then
-    if call('LREM', q.active, -1, o.id) == 0 then
+    local a = argsOf[i]
+    if not left[ARGV[a + 1]] then
       codes[i] = -3
-    elseif o.kind == 'c' or o.kind == 'f' then
-      finish(o)
+    elseif ARGV[a] == 'c' or ARGV[a] == 'f' then
+      finish(i)
     else
-      goBack(o)
+      goBack(i)
     end
   end
 end
 flush()
-local points = tonumber(ARGV[8])
 if points > 0 then
-  for list, n in pairs(finishedCount) do
+  for list, n in pairs(finished) do
     if n > 0 then
       countFinished(q, list, n, points, now)
     end
@@ -217,7 +266,7 @@ end
 if wakeDelayed and (n == 0 or #claimed[1] == 0) then
   wakeForDelayed(q)
 end
-if finishedCount.completed + finishedCount.failed > 0 then
+if finished.completed + finished.failed > 0 then
   local silent = n > 0 and (#claimed[1] > 0 or claimed[3] > 0 or claimed[4] ~= '')
   if not silent and call('LLEN', q.wait) == 0 and call('LLEN', q.active) == 0 and call('ZCARD', q.prioritized) == 0 then
     emit(q, 'drained')

@@ -3,8 +3,9 @@
 -- KEYS: 1 key base with its final colon
 -- ARGV: 1 now (ms)  2 stalled interval (ms)  3 most stalls allowed
 --       4 '1' for the first page
--- Returns: -1 another worker has checked within the interval, or {recovered
---       ids, of these those that must fail, marked ids left}
+-- Returns: {recovered ids, of these those that must fail, marked ids left}; or,
+--       when another worker has checked within the interval, what is left of
+--       that (ms) as a negative number, 0 when the key has no end
 -- Events: waiting, stalled
 -- @include guard
 -- @include enqueue
@@ -16,7 +17,7 @@ if wrong then
 end
 local q = openQueue(base)
 if ARGV[4] == '1' and not call('SET', base .. 'stalled-check', now, 'PX', ARGV[2], 'NX') then
-  return -1
+  return -math.max(0, call('PTTL', base .. 'stalled-check'))
 end
 
 -- Taking an id out of active costs a walk over the list: a page is as many

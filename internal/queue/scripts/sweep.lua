@@ -63,6 +63,10 @@ local function findPlace()
 end
 
 passed = findPlace()
+-- The deeper in a list, the more each change of an entry costs.
+if isList and passed > 100000 then
+  page = math.min(page, 500)
+end
 local take = math.min(page, length - keep - passed)
 
 -- Returns ids from the oldest on, and scores by id for sets.
@@ -133,6 +137,9 @@ for i, id in ipairs(ids) do
   end
 end
 
+-- The first write must be a deletion: it is allowed, with all that follows,
+-- when Redis is out of memory.
+many('SREM', q.stalled, gone)
 if isList then
   cut(key, places)
 else
@@ -140,9 +147,6 @@ else
 end
 for _, id in ipairs(aside) do
   setAside(q, id, now)
-end
-if name == 'active' then
-  many('SREM', q.stalled, gone)
 end
 erase(q, jobs, true)
 if total then

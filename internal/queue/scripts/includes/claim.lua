@@ -4,23 +4,26 @@
 -- want: table {n, now, stamp, token, lock (ms), max, duration, worker}; stamp is
 -- now as the text it came as: Redis formats a number anew for every command,
 -- at the price of a small command.
--- Returns {jobs, limited ms, next due ms, state, set aside ids}; a job is
--- {id, fields}; state says why no more were taken: 'paused', 'maxed',
+-- Returns {jobs, limited ms, next due ms, state, set aside ids}; jobs are id and
+-- fields in turn; state says why no more were taken: 'paused', 'maxed',
 -- 'limited', or '' when there are no more or all that were asked for came.
 -- @include enqueue
 -- @include promote_due
 -- @include many
 -- @include set_aside
-local claimGuard = 'meta wait paused active prioritized delayed marker pc events limiter qctl:corrupt'
+--
+-- Keys that are only read before anything is written, or written under pcall,
+-- need no guard: one check is a command, and claims are most of what Redis does.
+local claimGuard = 'meta wait paused active prioritized delayed marker events'
 
 local function lockJob(q, id, want)
   local key = q.base .. id .. ':lock'
   if call('SET', key, want.token, 'PX', want.lock, 'NX') then
     return true
   end
-  -- Locked and active: this entry is a second one of a running job. Locked
-  -- and not active: a lock that outlived its job's last run.
-  if redis.pcall('LPOS', q.active, id) then
+  -- Locked by this very claim, or locked and active: this entry is a second one
+  -- of a running job. Otherwise a lock has outlived its job's last run.
+  if redis.pcall('GET', key) == want.token or redis.pcall('LPOS', q.active, id) then
     return false
   end
   call('SET', key, want.token, 'PX', want.lock)
@@ -28,12 +31,9 @@ local function lockJob(q, id, want)
 end
 
 local function startJob(q, id, want, reply)
-  if reply.seen[id] then
-    return false
-  end
-  reply.seen[id] = true
   local key = q.base .. id
-  local job = redis.pcall('HMGET', key, 'name', 'data', 'opts', 'timestamp', 'atm', 'ats', 'defa', 'rjk', 'stacktrace')
+  local job = redis.pcall('HMGET', key, 'name', 'data', 'opts', 'timestamp', 'atm', 'ats', 'defa', 'rjk', 'stacktrace',
+    'deid', 'parentKey')
   if job.err then
     setAside(q, id, want.now)
     reply.aside[#reply.aside + 1] = id
@@ -54,23 +54,34 @@ local function startJob(q, id, want, reply)
   end
   job[6] = starts
   emit(q, 'active', 'jobId', id, 'prev', 'waiting')
-  reply.jobs[#reply.jobs + 1] = { id, job }
+  local jobs = reply.jobs
+  local n = #jobs
+  jobs[n + 1] = id
+  jobs[n + 2] = job
+  reply.started = reply.started + 1
   if not job[7] then
     reply.counted = reply.counted + 1
   end
   return true
 end
 
--- Takes n ids, the oldest first; old layouts left entries `0:…` as markers.
+-- Takes up to n ids, the oldest first; old layouts left entries `0:…` as
+-- markers.
 local function takeWaiting(q, n)
-  local taken = call('RPOP', q.wait, n) or {}
-  local ids = {}
-  for _, id in ipairs(taken) do
-    if string.sub(id, 1, 2) ~= '0:' then
-      ids[#ids + 1] = id
+  while true do
+    local ids = call('RPOP', q.wait, n)
+    if not ids then
+      return {}
+    end
+    for i = #ids, 1, -1 do
+      if string.byte(ids[i]) == 48 and string.sub(ids[i], 1, 2) == '0:' then
+        table.remove(ids, i)
+      end
+    end
+    if #ids > 0 then
+      return ids
     end
   end
-  return ids
 end
 
 local function takePrioritized(q, n)
@@ -127,7 +138,7 @@ local function countStarts(q, want, started)
 end
 
 local function claim(q, want)
-  local reply = { jobs = {}, aside = {}, seen = {}, counted = 0 }
+  local reply = { jobs = {}, aside = {}, started = 0, counted = 0 }
   local nextDue = promoteDue(q, want.now)
   local max = q.max or want.max
   local room, state, limited = want.n, '', 0
@@ -143,10 +154,10 @@ local function claim(q, want)
     end
   end
   room = math.floor(room)
-  while #reply.jobs < room do
-    local ids = takeWaiting(q, room - #reply.jobs)
+  while reply.started < room do
+    local ids = takeWaiting(q, room - reply.started)
     if #ids == 0 then
-      ids = takePrioritized(q, room - #reply.jobs)
+      ids = takePrioritized(q, room - reply.started)
     end
     if #ids == 0 then
       state = ''

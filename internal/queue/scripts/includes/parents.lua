@@ -18,7 +18,8 @@ local function parentOf(q, parentKey, parentJSON)
   if not base or base .. id ~= parentKey then
     base, id = string.match(parentKey, '^(.*:)([^:]+)$')
   end
-  if not base or call('TYPE', parentKey).ok ~= 'hash' then
+  -- pcall: in Redis Cluster the parent may lie out of reach.
+  if not base or redis.pcall('TYPE', parentKey).ok ~= 'hash' then
     return nil
   end
   for suffix, kind in pairs({ dependencies = 'set', processed = 'hash', failed = 'hash', unsuccessful = 'zset' }) do
@@ -27,12 +28,9 @@ local function parentOf(q, parentKey, parentJSON)
       return nil
     end
   end
-  if base == q.base then
-    return q, id
-  end
   if openedQueues[base] == nil then
-    local usable = not guard(base, 'meta wait paused active prioritized delayed waiting-children marker pc events')
-    openedQueues[base] = usable and openQueue(base) or false
+    local usable = not guard(base, 'meta wait paused active prioritized delayed waiting-children marker events')
+    openedQueues[base] = usable and (base == q.base and q or openQueue(base)) or false
   end
   if not openedQueues[base] then
     return nil
@@ -52,8 +50,9 @@ local function releaseParent(p, id, now)
   else
     enqueue(p, id, priority, 'RPUSH')
     wake(p)
+    emit(p, 'waiting', 'jobId', id, 'prev', 'waiting-children')
   end
-  emit(p, 'waiting', 'jobId', id, 'prev', 'waiting-children')
+  trimEvents(p)
 end
 
 local function releaseIfWaiting(p, id, now)

@@ -14,7 +14,7 @@ local function forget(q, list, ids)
       end
     end
   end
-  deleteJobs(q.base, ids)
+  deleteJobs(q.base, ids, list == 'completed')
 end
 
 local function retain(q, list, keep, now)

@@ -2,5 +2,5 @@
 -- shown of it, and leaving it in a list would stop every worker. The key is
 -- left as it is; the set tells the operator.
 local function setAside(q, id, now)
-  redis.call('ZADD', q.base .. 'qctl:corrupt', now, id)
+  redis.pcall('ZADD', q.base .. 'qctl:corrupt', now, id)
 end

@@ -1,0 +1,109 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/qctl/qctl/internal/queue"
+	"github.com/qctl/qctl/internal/render"
+)
+
+func newPauseCommand(a *app) *cobra.Command {
+	dryRun := false
+	cmd := &cobra.Command{
+		Use:     "pause QUEUE...",
+		Short:   "Stop workers from taking jobs",
+		GroupID: groupChange,
+		Long: `Pause queues: workers of every kind take no more jobs from them, jobs that run
+go on to their end, and new jobs can still be added. A queue stays paused until
+qctl resume, also when nothing of it runs.
+
+QUEUE may be a pattern in quotes or @role.`,
+		Example: `  qctl pause email
+  qctl pause email orchestration
+  qctl pause '*' --dry-run`,
+		Args:              argumentCount(1, -1, "QUEUE"),
+		ValidArgsFunction: completeQueues(a, -1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := a.context(cmd)
+			defer cancel()
+			return runSwitch(ctx, a, args, true, dryRun)
+		},
+	}
+	cmd.Flags().BoolVarP(&dryRun, "dry-run", "n", false, "only say what would be paused")
+	return cmd
+}
+
+// switchView is a queue that was paused or resumed, as JSON.
+type switchView struct {
+	Queue   string `json:"queue"`
+	Paused  bool   `json:"paused"`
+	Changed bool   `json:"changed"`
+	DryRun  bool   `json:"dryRun"`
+
+	label  string
+	counts queue.Counts
+}
+
+// runSwitch pauses or resumes queues, each also when another one fails.
+func runSwitch(ctx context.Context, a *app, args []string, pause, dryRun bool) error {
+	if err := a.mayChange(dryRun); err != nil {
+		return err
+	}
+	targets, err := a.queues(ctx, args)
+	if err != nil {
+		return err
+	}
+	views := make([]switchView, 0, len(targets))
+	var failure error
+	for _, t := range targets {
+		view, err := switchQueue(ctx, t, pause, dryRun)
+		if err == nil {
+			views = append(views, view)
+		} else {
+			failure = andThen(failure, err)
+		}
+	}
+	return andThen(failure, printResults(a, views, true, switchView.text))
+}
+
+// switchQueue also pauses a queue that is paused: what an interrupted pause
+// has left undone is done then.
+func switchQueue(ctx context.Context, t target, pause, dryRun bool) (switchView, error) {
+	counts, err := t.q.Counts(ctx)
+	if err != nil {
+		return switchView{}, err
+	}
+	view := switchView{
+		Queue: t.Name, Paused: pause, Changed: counts.Paused != pause, DryRun: dryRun, label: t.label(), counts: counts,
+	}
+	switch {
+	case dryRun:
+		return view, nil
+	case pause:
+		return view, t.q.Pause(ctx)
+	}
+	return view, t.q.Resume(ctx)
+}
+
+// text is the line for people.
+func (v switchView) text() string {
+	label := render.Text(v.label)
+	verb, done := "resume", "resumed"
+	effect := fmt.Sprintf("%s waiting", render.Count(v.counts.Waiting+v.counts.Prioritized))
+	if v.Paused {
+		verb, done = "pause", "paused"
+		effect = fmt.Sprintf("%s active go on", render.Count(v.counts.Active))
+	}
+	switch {
+	case !v.Changed && v.Paused:
+		return label + " was paused already"
+	case !v.Changed:
+		return label + " was not paused"
+	case v.DryRun:
+		return fmt.Sprintf("would %s %s: %s", verb, label, effect)
+	}
+	return fmt.Sprintf("%s %s: %s", done, label, effect)
+}

@@ -1,0 +1,28 @@
+package cmd
+
+import "github.com/spf13/cobra"
+
+func newResumeCommand(a *app) *cobra.Command {
+	dryRun := false
+	cmd := &cobra.Command{
+		Use:     "resume QUEUE...",
+		Short:   "Let workers take jobs again",
+		GroupID: groupChange,
+		Long: `Resume paused queues: their workers take jobs again at once, in the order in
+which the jobs were waiting.
+
+QUEUE may be a pattern in quotes or @role.`,
+		Example: `  qctl resume email
+  qctl resume email orchestration
+  qctl resume '*' --dry-run`,
+		Args:              argumentCount(1, -1, "QUEUE"),
+		ValidArgsFunction: completeQueues(a, -1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := a.context(cmd)
+			defer cancel()
+			return runSwitch(ctx, a, args, false, dryRun)
+		},
+	}
+	cmd.Flags().BoolVarP(&dryRun, "dry-run", "n", false, "only say what would be resumed")
+	return cmd
+}

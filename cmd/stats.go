@@ -1,0 +1,147 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/qctl/qctl/internal/queue"
+	"github.com/qctl/qctl/internal/render"
+)
+
+func newStatsCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "stats [QUEUE]...",
+		Short:   "Show how many jobs queues hold, and whether they move",
+		GroupID: groupLook,
+		Long: `Show how many jobs each queue holds in each state, how many workers it has, how
+long the oldest waiting job has waited, and how many jobs finished within the
+last minute; without QUEUE of every queue of this Redis. QUEUE may also be a
+pattern in quotes, or @ROLE for all queues of a role.
+
+Jobs of a paused queue count as waiting. The number of workers is ? where Redis
+does not list its clients.`,
+		Example: `  qctl stats
+  qctl stats email orchestration
+  qctl stats 'queue:*' -o wide
+  qctl stats @synthstack -o json
+  qctl stats -o json | jq -r '.[] | select(.failed > 0) | .keyBase'`,
+		Args:              argumentCount(0, -1, "QUEUE"),
+		ValidArgsFunction: completeQueues(a, -1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := a.context(cmd)
+			defer cancel()
+			return runStats(ctx, a, args)
+		},
+	}
+}
+
+// runStats shows what can be read, and then fails for what cannot.
+func runStats(ctx context.Context, a *app, args []string) error {
+	format, err := a.format()
+	if err != nil {
+		return err
+	}
+	targets, err := a.queues(ctx, args)
+	if err != nil {
+		return err
+	}
+	stats, err := gatherStats(ctx, a, targets)
+	if err != nil {
+		return err
+	}
+	if err := render.WriteStats(a.streams.Out, stats, format, render.For(a.streams, a.now())); err != nil {
+		return err
+	}
+	if len(targets) == 0 {
+		tellNoQueues(a, format)
+	}
+	errs := make([]error, len(stats))
+	for i := range stats {
+		errs[i] = stats[i].Counts.Err
+	}
+	return errors.Join(errs...)
+}
+
+// tellNoQueues says how to begin, to whoever looks at a table without rows.
+func tellNoQueues(a *app, format render.Format) {
+	if format == render.FormatTable || format == render.FormatWide {
+		fmt.Fprintln(a.streams.Err, "qctl: no queues in this Redis yet; the first job makes one: qctl enqueue email queueId=1")
+	}
+}
+
+// gatherStats asks for everything at once, whatever the number of queues: what
+// one queue refuses does not hide the others.
+func gatherStats(ctx context.Context, a *app, targets []target) ([]render.Stats, error) {
+	bases := make([]queue.KeyBase, len(targets))
+	for i, t := range targets {
+		bases[i] = t.base()
+	}
+	now := a.now()
+	var counts []queue.Counts
+	var rates []queue.Rates
+	var workers map[queue.KeyBase][]queue.WorkerConn
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		counts, err = a.client.CountsOf(groupCtx, bases)
+		return err
+	})
+	group.Go(func() (err error) {
+		rates, err = a.client.RatesOf(groupCtx, bases, now)
+		return err
+	})
+	group.Go(func() (err error) {
+		workers, err = a.client.Workers(groupCtx, bases)
+		if errors.Is(err, queue.ErrUnsupported) {
+			return nil // workers is nil then: their number is unknown
+		}
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	stats := make([]render.Stats, len(targets))
+	for i, t := range targets {
+		stats[i] = render.Stats{
+			Queue: t.Target.Name, Alias: t.Alias, KeyBase: bases[i], Counts: counts[i],
+			Workers: render.Unknown, OldestWaiting: render.Unknown,
+			CompletedPerMinute: rates[i].CompletedPerMinute, FailedPerMinute: rates[i].FailedPerMinute,
+		}
+		if workers != nil {
+			stats[i].Workers = len(workers[bases[i]])
+		}
+		if rates[i].Err != nil {
+			stats[i].CompletedPerMinute, stats[i].FailedPerMinute = render.Unknown, render.Unknown
+		}
+	}
+	return stats, addOldest(ctx, targets, stats, now)
+}
+
+// oldestAtOnce is how many queues are asked for their oldest job at one time.
+const oldestAtOnce = 8
+
+// addOldest asks the queues in which jobs wait since when they do.
+func addOldest(ctx context.Context, targets []target, stats []render.Stats, now time.Time) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(oldestAtOnce)
+	for i := range stats {
+		if stats[i].Counts.Waiting+stats[i].Counts.Prioritized == 0 {
+			continue
+		}
+		group.Go(func() error {
+			since, waits, err := targets[i].q.OldestWaiting(ctx)
+			switch {
+			case err != nil && !passable(err):
+				return err
+			case err == nil && waits:
+				stats[i].OldestWaiting = max(now.Sub(since), 0)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}

@@ -1,0 +1,93 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/qctl/qctl/internal/queue"
+	"github.com/qctl/qctl/internal/render"
+)
+
+// sweep removes the jobs of a whole state or queue, without looking at each.
+type sweep struct {
+	t       target
+	state   queue.State // empty when it is about several
+	kind    string      // completed
+	matched int64
+	// remove does it, and tells onPage how many jobs each step has removed.
+	remove func(ctx context.Context, onPage func(int)) (int, error)
+}
+
+// sweepView is what a sweep has removed, as JSON; in a dry run it is what it
+// would remove.
+type sweepView struct {
+	Queue      string      `json:"queue"`
+	State      queue.State `json:"state,omitempty"`
+	Matched    int64       `json:"matched"`
+	Removed    int64       `json:"removed"`
+	DurationMs int64       `json:"durationMs"`
+	DryRun     bool        `json:"dryRun"`
+
+	label, kind string
+	elapsed     time.Duration
+}
+
+// everyJob is the kind of a sweep that leaves nothing.
+const everyJob = "all"
+
+// runSweeps carries out sweeps one after the other and prints what they have
+// removed, also when one of them ends early.
+func runSweeps(ctx context.Context, a *app, verb string, sweeps []sweep, several, dryRun bool) error {
+	views := make([]sweepView, 0, len(sweeps))
+	var failure error
+	for _, s := range sweeps {
+		started := a.now()
+		removed, err := s.matched, error(nil)
+		if !dryRun {
+			progress := a.newProgress(verb+" "+s.t.label(), s.matched)
+			var n int
+			n, err = s.remove(ctx, progress.add)
+			progress.end()
+			removed = int64(n)
+		}
+		if err == nil || removed > 0 || errors.Is(err, context.Canceled) {
+			elapsed := a.now().Sub(started)
+			views = append(views, sweepView{
+				Queue: s.t.Name, State: s.state, Matched: s.matched, Removed: removed, DurationMs: elapsed.Milliseconds(),
+				DryRun: dryRun, label: s.t.label(), kind: s.kind, elapsed: elapsed,
+			})
+		}
+		if failure = err; err != nil {
+			break
+		}
+	}
+	return andThen(failure, printResults(a, views, several, sweepView.text))
+}
+
+// text is the line for people.
+func (v sweepView) text() string {
+	jobs := fmt.Sprintf("%s %s jobs", render.Count(v.Removed), v.kind)
+	if v.kind == everyJob {
+		jobs = fmt.Sprintf("all %s jobs", render.Count(v.Removed))
+	}
+	if v.DryRun {
+		return fmt.Sprintf("would remove %s from %s", jobs, render.Text(v.label))
+	}
+	return fmt.Sprintf("removed %s from %s in %s", jobs, render.Text(v.label), took(v.elapsed))
+}
+
+// confirmSweeps asks about the removal of all that the sweeps have matched.
+func (a *app) confirmSweeps(ctx context.Context, sweeps []sweep) error {
+	total := int64(0)
+	var of []target
+	for _, s := range sweeps {
+		total += s.matched
+		of = append(of, s.t)
+	}
+	if len(sweeps) == 0 {
+		return nil
+	}
+	return a.confirmRemoval(ctx, total, sweeps[0].kind, of)
+}

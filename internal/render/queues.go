@@ -1,0 +1,93 @@
+package render
+
+import (
+	"io"
+
+	"github.com/qctl/qctl/internal/queue"
+)
+
+// QueueRow is one queue of the list of queues.
+type QueueRow struct {
+	Queue   string
+	Alias   string // empty when it has none
+	Role    string // empty when it has none
+	KeyBase queue.KeyBase
+	// Configured says that it is in the configuration or built in; others were
+	// found in Redis.
+	Configured bool
+	// Exists says that it is in Redis.
+	Exists bool
+	Counts queue.Counts
+}
+
+// QueueView is a queue of the list of queues as JSON shows it. What could not be
+// read is null.
+type QueueView struct {
+	Queue      string  `json:"queue"`
+	Alias      *string `json:"alias"`
+	KeyBase    string  `json:"keyBase"`
+	Role       *string `json:"role"`
+	Configured bool    `json:"configured"`
+	Exists     bool    `json:"exists"`
+	Total      *int64  `json:"total"`
+	Paused     *bool   `json:"paused"`
+	// Error says why the queue could not be read.
+	Error *string `json:"error,omitempty"`
+}
+
+// View returns the JSON view.
+func (q QueueRow) View() QueueView {
+	v := QueueView{
+		Queue:      q.Queue,
+		Alias:      textOrNil(q.Alias, q.Alias != ""),
+		KeyBase:    q.KeyBase.String(),
+		Role:       textOrNil(q.Role, q.Role != ""),
+		Configured: q.Configured,
+		Exists:     q.Exists,
+	}
+	if q.Counts.Err != nil {
+		v.Error = textOrNil(q.Counts.Err.Error(), true)
+		return v
+	}
+	v.Total, v.Paused = &q.Counts.Total, &q.Counts.Paused
+	return v
+}
+
+// WriteQueues writes the list of queues in any format.
+func WriteQueues(w io.Writer, queues []QueueRow, f Format, o Options) error {
+	return writeRows(newList(w, f, o, queueColumns(), QueueRow.View, QueueRow.cells), queues)
+}
+
+func queueColumns() []Column {
+	return []Column{
+		{Header: "QUEUE", Min: 10},
+		{Header: "ALIAS", Min: 8, Spare: 2},
+		{Header: "ROLE", Spare: 1},
+		{Header: "JOBS", Right: true},
+		{Header: "PAUSED"},
+		{Header: "CONFIGURED", Wide: true},
+		{Header: "EXISTS", Wide: true},
+		{Header: "KEYBASE", Min: 12, Flex: true},
+	}
+}
+
+func (q QueueRow) cells(Options) []Cell {
+	jobs, paused := NumberCell(q.Counts.Total), yesNoCell(q.Counts.Paused)
+	if q.Counts.Paused {
+		paused.Style = StyleWarn
+	}
+	if q.Counts.Err != nil {
+		jobs, paused = Cell{Text: unknown}, Cell{Text: unknown}
+	}
+	return []Cell{
+		TextCell(q.Queue), TextCell(q.Alias), TextCell(q.Role), jobs, paused,
+		yesNoCell(q.Configured), yesNoCell(q.Exists), TextCell(q.KeyBase.String()),
+	}
+}
+
+func yesNoCell(yes bool) Cell {
+	if yes {
+		return Cell{Text: "yes"}
+	}
+	return Cell{Text: "no"}
+}
