@@ -33,6 +33,7 @@ type args map[string]any
 type peer struct {
 	major int
 	pid   int
+	url   string // of the Redis
 
 	t      testing.TB
 	cmd    *exec.Cmd
@@ -58,6 +59,7 @@ func startPeer(t testing.TB, major int, redisURL string) *peer {
 	node := requireNode(t)
 	p := &peer{
 		major:   major,
+		url:     redisURL,
 		t:       t,
 		cmd:     exec.Command(node, "peer.mjs", "--bullmq", strconv.Itoa(major), "--redis", redisURL),
 		gone:    make(chan struct{}),

@@ -35,8 +35,10 @@ func TestPeerKeepsOrder(t *testing.T) {
 		once := args{"deduplication": args{"id": "d"}}
 		late := args{"delay": 3_600_000}
 		p.call("addBulk", args{"queue": "mail", "jobs": []args{
-			{"name": "a", "opts": late}, {"name": "b", "opts": late},
-			{"name": "c", "opts": args{"priority": 4}}, {"name": "d", "opts": once},
+			{"name": "a", "opts": late},
+			{"name": "b", "opts": late},
+			{"name": "c", "opts": args{"priority": 4}},
+			{"name": "d", "opts": once},
 		}}, nil)
 		var dropped jobJSON
 		p.call("add", args{"queue": "mail", "name": "d", "opts": once}, &dropped)
@@ -88,10 +90,10 @@ func TestPeerWaitsForChildren(t *testing.T) {
 		p.call("getDependencies", args{"queue": "orders", "jobId": "one"}, &dependencies)
 		diff(t, "dependencies", 2, len(dependencies.Unprocessed))
 
-		p.call("startWorker", args{"worker": "packer", "queue": "parcels", "behaviours": args{
+		p.call("startWorker", args{"worker": "packer", "queue": "parcels", "behaviors": args{
 			"good": args{"return": 1}, "bad": args{"fail": true, "reason": "lost"},
 		}}, nil)
-		p.call("startWorker", args{"worker": "shipper", "queue": "orders", "behaviours": args{
+		p.call("startWorker", args{"worker": "shipper", "queue": "orders", "behaviors": args{
 			"ship": args{"waitForChildren": true, "updateData": args{"seen": true}, "return": "shipped"},
 		}}, nil)
 		done := p.waitForJob("completed", "one", soon)

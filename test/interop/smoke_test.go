@@ -238,8 +238,8 @@ func TestPeerAddsFlows(t *testing.T) {
 		slices.Sort(children)
 		diff(t, "children read", []string{"left", "right"}, children)
 
-		p.call("startWorker", args{"worker": "packer", "queue": "parcels", "behaviours": args{"pack": args{"return": "ok"}}}, nil)
-		p.call("startWorker", args{"worker": "shipper", "queue": "orders", "behaviours": args{"*": args{"childrenValues": true}}}, nil)
+		p.call("startWorker", args{"worker": "packer", "queue": "parcels", "behaviors": args{"pack": args{"return": "ok"}}}, nil)
+		p.call("startWorker", args{"worker": "shipper", "queue": "orders", "behaviors": args{"*": args{"childrenValues": true}}}, nil)
 		shipped := p.waitForJob("completed", "parent", soon)
 		diff(t, "values of the children", any(map[string]any{
 			"bull:parcels:left": "ok", "bull:parcels:right": "ok",

@@ -21,7 +21,7 @@ func TestPeerWorkerFollowsItsOrders(t *testing.T) {
 				"name": "ann", "concurrency": 4, "lockDuration": 20_000, "stalledInterval": 20_000, "maxStalledCount": 2,
 				"metrics": args{"maxDataPoints": 60}, "limiter": args{"max": 100, "duration": 1000},
 			},
-			"behaviours": args{
+			"behaviors": args{
 				"value":    args{"return": args{"n": 1}, "log": []string{"a", "b"}, "progress": []int{10, 20}, "sleep": 5},
 				"flaky":    args{"fail": 2, "reason": "not yet", "return": "done"},
 				"fatal":    args{"unrecoverable": "never"},
@@ -85,7 +85,7 @@ func TestPeerWorkerFollowsItsOrders(t *testing.T) {
 
 func TestPeerHoldsJobsUntilReleased(t *testing.T) {
 	eachMajor(t, func(t *testing.T, p *peer) {
-		p.call("startWorker", args{"worker": "w", "queue": "mail", "opts": args{"concurrency": 2}, "behaviours": args{"*": args{"hold": true}}}, nil)
+		p.call("startWorker", args{"worker": "w", "queue": "mail", "opts": args{"concurrency": 2}, "behaviors": args{"*": args{"hold": true}}}, nil)
 		p.call("addBulk", args{"queue": "mail", "jobs": []args{{"name": "a"}, {"name": "b"}, {"name": "c"}}}, nil)
 		p.waitForJob("started", "1", soon)
 		p.waitForJob("started", "2", soon)
@@ -102,7 +102,7 @@ func TestPeerFollowsEvents(t *testing.T) {
 		p.call("add", args{"queue": "mail", "name": "before"}, nil)
 		p.call("startQueueEvents", args{"queue": "mail", "events": "e"}, nil)
 		p.call("startQueueEvents", args{"queue": "mail", "events": "all", "opts": args{"lastEventId": "0-0"}}, nil)
-		p.call("startWorker", args{"worker": "w", "queue": "mail", "behaviours": args{
+		p.call("startWorker", args{"worker": "w", "queue": "mail", "behaviors": args{
 			"held": args{"hold": true, "return": 5}, "bad": args{"fail": true, "reason": "broken"},
 		}}, nil)
 		p.waitForEvent("completed", "1", soon)
@@ -141,7 +141,7 @@ func TestPeerFollowsEvents(t *testing.T) {
 
 func TestPeerShowsABoard(t *testing.T) {
 	eachMajor(t, func(t *testing.T, p *peer) {
-		p.call("startWorker", args{"worker": "w", "queue": "mail", "behaviours": args{
+		p.call("startWorker", args{"worker": "w", "queue": "mail", "behaviors": args{
 			"bad": args{"fail": true, "reason": "broken", "log": []string{"row"}},
 		}}, nil)
 		p.call("addBulk", args{"queue": "mail", "jobs": []args{{"name": "good"}, {"name": "bad"}, {"name": "late", "opts": args{"delay": 3_600_000}}}}, nil)
@@ -197,7 +197,7 @@ func TestPeerDiesLikeACrash(t *testing.T) {
 	victim := startPeer(t, 5, redis.URL())
 	// The interval is the queue's, not the worker's: whoever checked last decides when the next check may run.
 	often := args{"lockDuration": 500, "stalledInterval": 200}
-	victim.call("startWorker", args{"worker": "w", "queue": "mail", "opts": often, "behaviours": args{"*": args{"hold": true}}}, nil)
+	victim.call("startWorker", args{"worker": "w", "queue": "mail", "opts": often, "behaviors": args{"*": args{"hold": true}}}, nil)
 	victim.call("add", args{"queue": "mail", "name": "n"}, nil)
 	victim.waitForJob("started", "1", soon)
 	victim.kill()
@@ -215,7 +215,7 @@ func TestPeerDiesLikeACrash(t *testing.T) {
 
 func TestPeerQuits(t *testing.T) {
 	eachMajor(t, func(t *testing.T, p *peer) {
-		p.call("startWorker", args{"worker": "w", "queue": "mail", "behaviours": args{"*": args{"hold": true}}}, nil)
+		p.call("startWorker", args{"worker": "w", "queue": "mail", "behaviors": args{"*": args{"hold": true}}}, nil)
 		p.call("startQueueEvents", args{"queue": "mail", "events": "e"}, nil)
 		p.call("add", args{"queue": "mail", "name": "n"}, nil)
 		p.waitForJob("started", "1", soon)

@@ -4,12 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { jobView } from './queues.mjs';
 
 // perform plays one job. What it does is taken from job.data.do if that is an object, else from the worker's
-// behaviours under the job's name, else from those under "*", else nothing is done and null is returned. Steps run
+// behaviors under the job's name, else from those under "*", else nothing is done and null is returned. Steps run
 // in the order written here; an absent one is skipped.
 async function perform(peer, run, job, token, signal) {
   const { bullmq } = peer;
   const inData = job.data?.do;
-  const step = (inData && typeof inData === 'object' ? inData : run.behaviours[job.name] ?? run.behaviours['*']) ?? {};
+  const step = (inData && typeof inData === 'object' ? inData : run.behaviors[job.name] ?? run.behaviors['*']) ?? {};
   for (const row of step.log ?? []) {
     await job.log(row);
   }
@@ -52,8 +52,8 @@ async function perform(peer, run, job, token, signal) {
 
 function startWorker(peer, request) {
   const { notify, bullmq } = peer;
-  const { worker: id, queue, prefix, opts = {}, behaviours = {}, backoffs } = request;
-  const run = { behaviours, worker: null, gate: null, open: null };
+  const { worker: id, queue, prefix, opts = {}, behaviors = {}, backoffs } = request;
+  const run = { behaviors, worker: null, gate: null, open: null };
   run.gate = new Promise((resolve) => {
     run.open = resolve;
   });
@@ -140,7 +140,7 @@ export function workerOps(peer) {
   return {
     // startWorker answers when the worker is connected. "worker" names it in later requests and notifications;
     // "opts" are BullMQ's worker options (concurrency, lockDuration, stalledInterval, maxStalledCount, name,
-    // limiter, metrics, removeOnComplete, ...); "behaviours" maps a job name or "*" to the steps of perform.
+    // limiter, metrics, removeOnComplete, ...); "behaviors" maps a job name or "*" to the steps of perform.
     startWorker: async (r) => {
       claim(workers, r.worker, 'a worker');
       const run = startWorker(peer, r);
