@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
-	"slices"
 	"strings"
 	"time"
 
@@ -28,8 +26,8 @@ type app struct {
 	now       func() time.Time
 	local     *time.Location
 	// hard ends at the second interrupt; commands get the context that ends
-	// at the first.
-	hard context.Context //nolint:containedctx // it lives as long as the process
+	// at the first. It lives as long as the process.
+	hard context.Context
 
 	flags globalFlags
 
@@ -170,144 +168,4 @@ func (a *app) close() {
 // warn prints one line on standard error.
 func (a *app) warn(format string, args ...any) {
 	fmt.Fprintf(a.streams.Err, "qctl: warning: %s\n", render.Text(fmt.Sprintf(format, args...)))
-}
-
-// target is a queue that a command works on.
-type target struct {
-	config.Target
-	q *queue.Queue
-}
-
-// label is what the queue is called in results: its alias, else its name.
-func (t target) label() string {
-	if t.Alias != "" {
-		return t.Alias
-	}
-	return t.Name
-}
-
-// base is the queue's key base.
-func (t target) base() queue.KeyBase { return queue.KeyBase{Prefix: t.Prefix, Name: t.Target.Name} }
-
-// resolve finds a queue by name, whether it exists or not.
-func (a *app) resolve(arg string) (target, error) {
-	client, err := a.connect()
-	if err != nil {
-		return target{}, err
-	}
-	t, err := a.config.Resolve(arg)
-	if err != nil {
-		return target{}, err
-	}
-	return target{Target: t, q: client.Queue(queue.KeyBase{Prefix: t.Prefix, Name: t.Name})}, nil
-}
-
-// existing finds a queue that must exist. A configured queue without jobs
-// exists as well: it is only empty.
-func (a *app) existing(ctx context.Context, arg string) (target, error) {
-	t, err := a.resolve(arg)
-	if err != nil || t.Configured {
-		return t, err
-	}
-	found, err := t.q.Exists(ctx)
-	if err != nil {
-		return target{}, err
-	}
-	if !found {
-		return target{}, a.queueNotFound(ctx, arg)
-	}
-	return t, nil
-}
-
-// queueNotFound words the error with the nearest name that does exist.
-func (a *app) queueNotFound(ctx context.Context, arg string) error {
-	var names []string
-	for _, t := range a.config.Targets("") {
-		names = append(names, t.Alias)
-	}
-	if bases, err := a.client.Queues(ctx, ""); err == nil {
-		for _, b := range bases {
-			names = append(names, b.Name, b.String())
-		}
-	}
-	suggestion := config.Suggest(arg, names)
-	return &notFoundError{
-		err:  fmt.Errorf("queue %q not found", arg),
-		hint: didYouMean(suggestion, "qctl queues lists the queues"),
-		near: suggestion,
-	}
-}
-
-// queues finds the queues that arguments mean: names, globs in quotes, @role.
-// Without arguments it is every queue of this Redis, and with configured set
-// the configured ones too.
-func (a *app) queues(ctx context.Context, args []string) ([]target, error) {
-	client, err := a.connect()
-	if err != nil {
-		return nil, err
-	}
-	var found []target
-	matched := 0
-	add := func(t config.Target) {
-		matched++
-		base := queue.KeyBase{Prefix: t.Prefix, Name: t.Name}
-		if !slices.ContainsFunc(found, func(f target) bool { return f.base() == base }) {
-			found = append(found, target{Target: t, q: client.Queue(base)})
-		}
-	}
-	for _, arg := range args {
-		switch role, isRole := strings.CutPrefix(arg, "@"); {
-		case isRole:
-			targets := a.config.Targets(role)
-			if len(targets) == 0 || role == "" {
-				return nil, &notFoundError{err: fmt.Errorf("no queue has the role %q", role)}
-			}
-			for _, t := range targets {
-				add(t)
-			}
-		case strings.ContainsAny(arg, "*?["):
-			matched = 0
-			if err := a.addGlob(ctx, arg, add); err != nil {
-				return nil, err
-			}
-			if matched == 0 {
-				return nil, &notFoundError{err: fmt.Errorf("no queue matches %q", arg)}
-			}
-		default:
-			t, err := a.existing(ctx, arg)
-			if err != nil {
-				return nil, err
-			}
-			add(t.Target)
-		}
-	}
-	if len(args) == 0 {
-		return found, a.addGlob(ctx, "*", add)
-	}
-	return found, nil
-}
-
-// addGlob adds the queues of this Redis whose alias, name or key base matches.
-func (a *app) addGlob(ctx context.Context, glob string, add func(config.Target)) error {
-	if _, err := path.Match(glob, ""); err != nil {
-		return &usageError{err: fmt.Errorf("pattern %q: %w", glob, err)}
-	}
-	bases, err := a.client.Queues(ctx, "")
-	if err != nil {
-		return err
-	}
-	for _, b := range bases {
-		t, err := a.config.Resolve(b.String())
-		if err != nil {
-			// A foreign name that qctl could not have made is still shown.
-			t = config.Target{Prefix: b.Prefix, Name: b.Name, Queue: &config.Queue{}}
-		}
-		for _, name := range []string{t.Alias, b.Name, b.String()} {
-			if ok, _ := path.Match(glob, name); ok && name != "" {
-				add(t)
-				break
-			}
-		}
-	}
-	return nil
 }

@@ -113,7 +113,7 @@ func describeQueues(ctx context.Context, a *app, names []string, bases []queue.K
 	}
 	words := make([]cobra.Completion, len(names))
 	for i, c := range counts {
-		about := ""
+		var about string
 		switch {
 		case c.Err != nil:
 			about = "cannot be read"

@@ -321,7 +321,7 @@ func printAdded(a *app, t target, job queue.NewJob, added queue.Added) error {
 		return err
 	}
 	view := addedView{
-		Queue: t.Target.Name, KeyBase: t.base().String(), ID: added.ID, Name: job.Name,
+		Queue: t.Name, KeyBase: t.base().String(), ID: added.ID, Name: job.Name,
 		State: stateOf(job.Opts), Duplicate: added.Duplicate,
 	}
 	switch {
@@ -351,5 +351,5 @@ func showNewJob(a *app, t target, job queue.NewJob) error {
 		Opts    json.RawMessage `json:"opts"`
 		State   queue.State     `json:"state"`
 		DryRun  bool            `json:"dryRun"`
-	}{t.Target.Name, t.base().String(), job.Name, job.Data, opts, stateOf(job.Opts), true})
+	}{t.Name, t.base().String(), job.Name, job.Data, opts, stateOf(job.Opts), true})
 }

@@ -70,7 +70,7 @@ func runBulk(ctx context.Context, a *app, opts *enqueueOptions, t target, common
 	}
 	defer closeIn()
 	started := a.now()
-	b := &bulk{a: a, opts: opts, t: t, common: common, view: bulkView{Queue: t.Target.Name, KeyBase: t.base().String(), Bad: []badLine{}, DryRun: opts.dryRun}}
+	b := &bulk{a: a, opts: opts, t: t, common: common, view: bulkView{Queue: t.Name, KeyBase: t.base().String(), Bad: []badLine{}, DryRun: opts.dryRun}}
 	err = b.addAll(ctx, bufio.NewReaderSize(in, 1<<16))
 	b.view.DurationMs = a.now().Sub(started).Milliseconds()
 	return errors.Join(b.print(err), b.verdict(err))

@@ -77,7 +77,7 @@ func class(c queue.Class) func(error) bool {
 	return func(err error) bool { return queue.Classify(err) == c }
 }
 
-func signalled(s os.Signal) func(error) bool {
+func bySignal(s os.Signal) func(error) bool {
 	return func(err error) bool {
 		var sig *signalError
 		return errors.As(err, &sig) && sig.signal == s
@@ -87,8 +87,8 @@ func signalled(s os.Signal) func(error) bool {
 var outcomes = []outcome{
 	{as[*bugError], exitBug, "please report it, with the lines above"},
 	{iostreams.IsClosedPipe, exitDone, ""},
-	{signalled(os.Interrupt), exitInterrupted, ""},
-	{signalled(syscall.SIGTERM), exitTerminated, ""},
+	{bySignal(os.Interrupt), exitInterrupted, ""},
+	{bySignal(syscall.SIGTERM), exitTerminated, ""},
 	{as[*usageError], exitUsage, ""},
 	{as[*confirmError], exitUnconfirmed, "add --yes to do it, or --dry-run to see what it would do"},
 	{as[*partialError], exitNegative, ""},

@@ -34,11 +34,9 @@ func compileGlob(glob string) (*regexp.Regexp, error) {
 			rest = rest[1:]
 			fallthrough
 		default:
-			text := rest[:1]
+			text := rest
 			if i := strings.IndexAny(rest[1:], `*?[\`); i >= 0 {
 				text = rest[:i+1]
-			} else {
-				text = rest
 			}
 			expr.WriteString(regexp.QuoteMeta(text))
 			rest = rest[len(text):]

@@ -84,7 +84,7 @@ func queueRows(ctx context.Context, a *app, found []target) ([]render.QueueRow, 
 
 func queueRow(t target, counts queue.Counts, exists bool) render.QueueRow {
 	return render.QueueRow{
-		Queue: t.Target.Name, Alias: t.Alias, Role: t.Queue.Role, KeyBase: t.base(),
+		Queue: t.Name, Alias: t.Alias, Role: t.Queue.Role, KeyBase: t.base(),
 		Configured: t.Configured, Exists: exists, Counts: counts,
 	}
 }

@@ -106,9 +106,6 @@ func (s *selection) parseTimes(now time.Time, local *time.Location, flags *pflag
 	return nil
 }
 
-// narrowed reports whether the selection leaves out jobs of its states.
-func (s *selection) narrowed() bool { return s.limit > 0 || s.filtered() }
-
 // filtered reports whether jobs must be read to know whether they belong to the
 // selection.
 func (s *selection) filtered() bool {

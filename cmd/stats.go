@@ -107,7 +107,7 @@ func gatherStats(ctx context.Context, a *app, targets []target) ([]render.Stats,
 	stats := make([]render.Stats, len(targets))
 	for i, t := range targets {
 		stats[i] = render.Stats{
-			Queue: t.Target.Name, Alias: t.Alias, KeyBase: bases[i], Counts: counts[i],
+			Queue: t.Name, Alias: t.Alias, KeyBase: bases[i], Counts: counts[i],
 			Workers: render.Unknown, OldestWaiting: render.Unknown,
 			CompletedPerMinute: rates[i].CompletedPerMinute, FailedPerMinute: rates[i].FailedPerMinute,
 		}

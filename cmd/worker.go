@@ -341,8 +341,8 @@ func nextRun(pattern, tz string, after time.Time) (time.Time, bool, error) {
 	return at, ok, nil
 }
 
-// logger writes to standard error: coloured lines for people, key=value or
-// JSON for collectors.
+// logger writes to standard error: lines in colour for people, key=value
+// or JSON for collectors.
 func (a *app) logger(level, format string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
@@ -354,7 +354,7 @@ func (a *app) logger(level, format string) (*slog.Logger, error) {
 	case format != "text":
 		return nil, &usageError{err: fmt.Errorf("--log-format %q is not text or json", format)}
 	case a.streams.ErrIsTerminal():
-		return slog.New(tint.NewHandler(a.streams.Err, &tint.Options{Level: l, TimeFormat: time.TimeOnly, NoColor: !a.streams.Color()})), nil
+		return slog.New(tint.NewTextHandler(a.streams.Err, &tint.Options{Level: l, TimeFormat: time.TimeOnly, NoColor: !a.streams.Color()})), nil
 	}
 	return slog.New(slog.NewTextHandler(a.streams.Err, &slog.HandlerOptions{Level: l})), nil
 }

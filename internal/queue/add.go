@@ -40,23 +40,44 @@ func (q *Queue) AddBulk(ctx context.Context, jobs []NewJob) ([]Added, error) {
 		}
 	}
 	answers := make([]Added, 0, len(jobs))
-	for start := 0; start < len(jobs); {
-		batch := &addBatch{now: q.nowMS(), args: make([]any, 2, 2+8*min(addBatchJobs, len(jobs)-start))}
-		end := start
-		for end < len(jobs) && (end == start || batch.fits(&jobs[end])) {
-			if err := batch.append(&jobs[end]); err != nil {
-				return answers, fmt.Errorf("job %d: %w", end+1, err)
-			}
-			end++
-		}
-		added, err := q.addBatch(ctx, batch)
+	batch, rest, err := q.nextBatch(jobs)
+	for batch != nil && err == nil {
+		// The next batch is written while Redis works on this one; they still
+		// go one after the other, in order.
+		ahead := make(chan struct{})
+		var nextBatch *addBatch
+		var nextErr error
+		go func(jobs []NewJob) {
+			defer close(ahead)
+			nextBatch, rest, nextErr = q.nextBatch(jobs)
+		}(rest)
+		var added []Added
+		added, err = q.addBatch(ctx, batch)
+		<-ahead
 		answers = append(answers, added...)
-		if err != nil {
-			return answers, err
+		if err == nil {
+			err = nextErr
 		}
-		start = end
+		batch = nextBatch
 	}
-	return answers, nil
+	return answers, err
+}
+
+// nextBatch writes the arguments of as many jobs as go together, and returns
+// the jobs after them; no batch when there are none.
+func (q *Queue) nextBatch(jobs []NewJob) (*addBatch, []NewJob, error) {
+	if len(jobs) == 0 {
+		return nil, nil, nil
+	}
+	batch := &addBatch{now: q.nowMS(), args: make([]any, 2, 2+8*min(addBatchJobs, len(jobs)))}
+	n := 0
+	for n < len(jobs) && (n == 0 || batch.fits(&jobs[n])) {
+		if err := batch.append(&jobs[n]); err != nil {
+			return nil, nil, fmt.Errorf("job %q: %w", jobs[n].Name, err)
+		}
+		n++
+	}
+	return batch, jobs[n:], nil
 }
 
 // validate refuses what BullMQ would refuse.
@@ -76,7 +97,7 @@ type addBatch struct {
 	args  []any
 	count int
 	bytes int
-	// The options of neighbours are mostly equal: their text is kept.
+	// The options of neighbors are mostly equal: their text is kept.
 	lastOpts []byte
 	last     *JobOptions
 }

@@ -34,7 +34,7 @@ const (
 
 // Codes of the scripts in this file, beyond those of codeErrors.
 const (
-	codeGoOn    = 1   // part of the job's children is removed
+	codeGoOn = 1 // part of the job's children is removed
 )
 
 // RetryOptions says how jobs are retried.

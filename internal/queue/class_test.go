@@ -62,7 +62,7 @@ func TestClassify(t *testing.T) {
 		{"no permission", reply("NOPERM this user has no permissions"), queue.ClassDenied},
 		{"no password", reply("NOAUTH Authentication required."), queue.ClassDenied},
 		{"wrong password", reply("WRONGPASS invalid username-password pair"), queue.ClassDenied},
-		{"refused by a sentinel while dialling", netError("dial", reply("NOAUTH Authentication required.")), queue.ClassDenied},
+		{"refused by a sentinel while dialing", netError("dial", reply("NOAUTH Authentication required.")), queue.ClassDenied},
 
 		{"wrong type", reply("WRONGTYPE Operation against a key holding the wrong kind of value"), queue.ClassCorrupt},
 		{

@@ -89,9 +89,6 @@ func newEnv(t testing.TB, addr string, isReal bool) *env {
 // key returns the full name of a key of the queue.
 func (e *env) key(suffix string) string { return e.base.String() + ":" + suffix }
 
-// advance moves the clock of the engine, not that of Redis.
-func (e *env) advance(d time.Duration) { e.now.Add(d.Milliseconds()) }
-
 // must fails the test when a call that prepares it does.
 func (e *env) must(err error) {
 	e.t.Helper()

@@ -70,10 +70,10 @@ var codeErrors = map[int64]error{
 	-8: ErrSchedulerJob,
 	-9: ErrFailedChildren,
 	// Ours, beyond BullMQ's numbers.
+	-20: ErrJobLocked,
+	-21: ErrQueueNotPaused,
+	-22: ErrActiveJobs,
 	-23: fmt.Errorf("%w: its key is not a hash", ErrCorrupt),
-	-20:         ErrJobLocked,
-	-21:         ErrQueueNotPaused,
-	-22:         ErrActiveJobs,
 }
 
 // codeError returns nil for a reply that is no error.

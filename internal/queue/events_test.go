@@ -283,7 +283,9 @@ func TestFollowNoticesAStreamThatBeginsAnew(t *testing.T) {
 			}
 		}
 		f.cancel()
-		<-f.done
+		if err := <-f.done; !errors.Is(err, context.Canceled) {
+			e.t.Errorf("ended with %v", err)
+		}
 	})
 }
 

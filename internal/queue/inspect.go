@@ -110,7 +110,7 @@ func askCounts(ctx context.Context, pipe redis.Pipeliner, base KeyBase, into *Co
 	}
 }
 
-// isMarker recognises the entries by which old layouts woke workers.
+// isMarker recognizes the entries by which old layouts woke workers.
 func isMarker(id string) bool { return strings.HasPrefix(id, "0:") }
 
 // countMarkers counts the markers at the right end.

@@ -31,8 +31,8 @@ func (l *Listener) Close() error { return l.rdb.Close() }
 // Wait blocks until the queue's marker says that a job may be there, at most
 // for limit. It returns the time of the earliest delayed job when the marker
 // named one that is still to come, and whether there was a marker at all. Who
-// has taken a marker must claim, or call Wake. Cancelling ctx closes the
-// listener: Redis would hold the read until its end.
+// has taken a marker must claim, or call Wake. The end of ctx closes the
+// listener: Redis would hold the read until the limit.
 func (l *Listener) Wait(ctx context.Context, limit time.Duration) (due time.Time, marked bool, err error) {
 	stop := context.AfterFunc(ctx, func() { _ = l.rdb.Close() })
 	defer stop()

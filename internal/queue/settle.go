@@ -124,11 +124,12 @@ func (o *Outcome) appendArgs(args []any) []any {
 }
 
 // known returns the attempts made of a job that cannot have changed in what
-// settling depends on since it was claimed; empty when it may have. Adding a
+// settling depends on since it was claimed; empty when it may have, or when it
+// was claimed to be failed. Adding a
 // job with the id of an existing one can give that one a parent, but nobody can
 // add a job with a plain number for an id.
 func (o *Outcome) known() string {
-	if o.Job == nil || o.Job.ParentKey != "" || o.Job.DeduplicationID != "" || len(o.Job.Corrupt) > 0 || !allDigits(o.ID) {
+	if o.Job == nil || o.Job.ParentKey != "" || o.Job.DeduplicationID != "" || o.Job.HasDeferredFailure || len(o.Job.Corrupt) > 0 || !allDigits(o.ID) {
 		return ""
 	}
 	return strconv.Itoa(o.Job.AttemptsMade)

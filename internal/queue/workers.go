@@ -13,7 +13,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// ErrUnsupported: the Redis server does not offer this, or not to this user.
+// ErrUnsupported says that the Redis server does not offer this, or not to this
+// user.
 var ErrUnsupported = errors.New("not supported by the server")
 
 // workerMark stands between a queue's client name and the worker's own.

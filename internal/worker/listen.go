@@ -29,7 +29,7 @@ func (w *Worker) listen(ctx, writes context.Context, listener *queue.Listener) {
 		w.mu.Lock()
 		hungry, limited, delayed := w.hungry, time.Until(w.limited), w.delayed
 		w.mu.Unlock()
-		marked, ok := false, true
+		var marked, ok bool
 		switch {
 		case hungry:
 			continue

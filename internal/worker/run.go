@@ -29,9 +29,9 @@ type run struct {
 	lockEnds time.Time
 }
 
-// newRun books a job. claimed is the time before the claim was sent: the lock
+// newRun books a job; its handler runs under jobs. claimed is the time before the claim was sent: the lock
 // began no earlier.
-func newRun(w *Worker, job queue.Job, claimed time.Time, jobs context.Context) *run {
+func newRun(jobs context.Context, w *Worker, job queue.Job, claimed time.Time) *run {
 	r := &run{w: w, job: job, lockEnds: claimed.Add(w.cfg.Lock)}
 	r.ctx, r.cancel = context.WithCancelCause(jobs)
 	return r

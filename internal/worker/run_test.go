@@ -248,8 +248,12 @@ func TestNewRefuses(t *testing.T) {
 	e := onRealRedis(t)
 	h := worker.HandlerFunc(succeed)
 	for _, cfg := range []worker.Config{
-		{Handler: h}, {Queue: e.q}, {Queue: e.q, Handler: h, Concurrency: -1}, {Queue: e.q, Handler: h, Lock: -1},
-		{Queue: e.q, Handler: h, MaxStalled: -1}, {Queue: e.q, Handler: h, Timeout: -1},
+		{Handler: h},
+		{Queue: e.q},
+		{Queue: e.q, Handler: h, Concurrency: -1},
+		{Queue: e.q, Handler: h, Lock: -1},
+		{Queue: e.q, Handler: h, MaxStalled: -1},
+		{Queue: e.q, Handler: h, Timeout: -1},
 	} {
 		if _, err := worker.New(cfg); err == nil {
 			t.Errorf("took %+v", cfg)

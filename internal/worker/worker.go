@@ -187,7 +187,7 @@ func (w *Worker) Run(claim, work context.Context) (Stats, error) {
 	background.Go(func() { w.watchStalled(claiming) })
 	background.Go(func() { w.stopInTime(claiming, work, writes, cancelJobs) })
 
-	err := w.dispatch(claiming, stopClaiming, jobs, writes)
+	err := w.dispatch(claiming, jobs, writes, stopClaiming)
 	stopClaiming()
 	waitFor(&listening, lastWait)
 	if err == nil && w.givenBack.Load() > 0 {

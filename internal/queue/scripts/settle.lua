@@ -40,13 +40,11 @@ for i = 1, count do
   argsOf[i] = a
   keys[i] = key
   lockKeys[i] = key .. ':lock'
-  if kind == 'c' then
+  if kind == 'c' or kind == 'f' then
     local n = #childKeys
     childKeys[n + 1] = key .. ':dependencies'
     childKeys[n + 2] = key .. ':unsuccessful'
-    lists.completed = 1
-  elseif kind == 'f' then
-    lists.failed = 1
+    lists[kind == 'c' and 'completed' or 'failed'] = 1
   end
   if (kind == 'c' or kind == 'f') and ARGV[a + 5] ~= '' then
     knownKeys[#knownKeys + 1] = key
@@ -191,7 +189,10 @@ local function finish(i)
       redis.pcall('HSET', key, valueField, value, 'finishedOn', stamp, 'atm', countText(atm))
     else
       redis.pcall('HSET', key, valueField, value, 'finishedOn', stamp, 'atm', countText(atm), 'stacktrace', ARGV[a + 6])
-      redis.pcall('HDEL', key, 'defa')
+      -- Besides what the claim saw, only a failed child sets it.
+      if haveChildren or ARGV[a + 5] == '' then
+        redis.pcall('HDEL', key, 'defa')
+      end
     end
   else
     if parentKey then

@@ -84,11 +84,11 @@ local function takeWaiting(q, n)
   end
 end
 
+-- Not ZPOPMIN: it would print every score.
 local function takePrioritized(q, n)
-  local popped = call('ZPOPMIN', q.prioritized, n)
-  local ids = {}
-  for i = 1, #popped, 2 do
-    ids[#ids + 1] = popped[i]
+  local ids = call('ZRANGE', q.prioritized, 0, n - 1)
+  if #ids > 0 then
+    call('ZREMRANGEBYRANK', q.prioritized, 0, #ids - 1)
   end
   if #ids < n then
     call('DEL', q.base .. 'pc')
