@@ -131,7 +131,7 @@ func (a *app) connect() (*queue.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	settings, err := redisconn.FromEnv(a.lookupEnv)
+	settings, err := redisconn.FromEnv(a.redisEnv())
 	if err != nil {
 		return nil, err
 	}
@@ -168,4 +168,18 @@ func (a *app) close() {
 // warn prints one line on standard error.
 func (a *app) warn(format string, args ...any) {
 	fmt.Fprintf(a.streams.Err, "qctl: warning: %s\n", render.Text(fmt.Sprintf(format, args...)))
+}
+
+// redisEnv is the environment of the connection; --redis takes the place of
+// REDIS_URL, whatever that holds.
+func (a *app) redisEnv() func(string) (string, bool) {
+	if !a.flags.changed("redis") {
+		return a.lookupEnv
+	}
+	return func(name string) (string, bool) {
+		if name == "REDIS_URL" {
+			return "", false
+		}
+		return a.lookupEnv(name)
+	}
 }

@@ -92,8 +92,8 @@ func (b *bulk) addAll(ctx context.Context, in *bufio.Reader) error {
 		}
 		jobs := make([]queue.NewJob, 0, len(lines))
 		for i := range lines {
-			if stop != nil && lines[i].number >= stop.number {
-				break
+			if stop != nil {
+				break // nothing of a batch with a refused line
 			}
 			if lines[i].err == nil {
 				jobs = append(jobs, lines[i].job)
@@ -108,7 +108,7 @@ func (b *bulk) addAll(ctx context.Context, in *bufio.Reader) error {
 			err := <-sent
 			sent <- nil
 			if err == nil && stop != nil {
-				err = &badLineError{line: stop.number, err: stop.err, added: b.view.Added}
+				err = &badLineError{line: stop.number, err: stop.err, sent: lines[0].number - 1}
 			}
 			if err == nil && !errors.Is(readErr, io.EOF) {
 				err = &usageError{err: fmt.Errorf("--bulk: line %d: %w", b.view.Lines+1, readErr)}
@@ -291,12 +291,12 @@ func (b *bulk) send(ctx context.Context, jobs []queue.NewJob) error {
 
 // badLineError is a refused line that ended a bulk add.
 type badLineError struct {
-	line  int
-	err   error
-	added int
+	line int
+	err  error
+	sent int // the last line that was sent
 }
 
-// Error names the line and says how to go on.
+// Error names the line.
 func (e *badLineError) Error() string { return fmt.Sprintf("--bulk: line %d: %v", e.line, e.err) }
 
 // Unwrap returns the cause.
@@ -307,10 +307,10 @@ func (e *badLineError) Unwrap() error { return e.err }
 func (b *bulk) verdict(err error) error {
 	var bad *badLineError
 	switch {
-	case errors.As(err, &bad) && bad.added == 0:
+	case errors.As(err, &bad) && bad.sent == 0:
 		return &usageError{err: err, hint: "nothing was added; --skip-bad leaves such lines out"}
 	case errors.As(err, &bad):
-		return &partialError{err: fmt.Errorf("%w; the lines before it were added", err)}
+		return &partialError{err: fmt.Errorf("%w; lines 1 to %d were sent, none after them", err, bad.sent)}
 	case err == nil && b.view.Refused > 0:
 		return &partialError{err: fmt.Errorf("%d of %d lines were refused", b.view.Refused, b.view.Lines)}
 	}
@@ -320,7 +320,7 @@ func (b *bulk) verdict(err error) error {
 // print shows the counts, whatever the end.
 func (b *bulk) print(err error) error {
 	var bad *badLineError
-	if errors.As(err, &bad) && bad.added == 0 {
+	if errors.As(err, &bad) && bad.sent == 0 {
 		return nil
 	}
 	format, formatErr := b.a.format()
