@@ -17,7 +17,9 @@ if wrong then
 end
 local q = openQueue(base)
 if ARGV[4] == '1' and not call('SET', base .. 'stalled-check', now, 'PX', ARGV[2], 'NX') then
-  return -math.max(0, call('PTTL', base .. 'stalled-check'))
+  -- 0 is the last part of a millisecond, -1 a key without an end.
+  local left = call('PTTL', base .. 'stalled-check')
+  return left < 0 and 0 or -math.max(1, left)
 end
 
 -- Taking an id out of active costs a walk over the list: a page is as many
