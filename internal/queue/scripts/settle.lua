@@ -200,7 +200,7 @@ local function finish(i)
     end
     deleteJobs(base, { id }, completed)
   end
-  emit(q, list, 'jobId', id, valueField, value, 'prev', 'active')
+  call('XADD', q.events, '*', 'event', list, 'jobId', id, valueField, value, 'prev', 'active')
   if not completed and atm >= (tonumber(ARGV[a + 7]) or 0) then
     emit(q, 'retries-exhausted', 'jobId', id, 'attemptsMade', countText(atm))
   end

@@ -53,7 +53,7 @@ local function startJob(q, id, want, reply)
     call('HSET', key, 'processedOn', want.stamp, 'ats', starts)
   end
   job[6] = starts
-  emit(q, 'active', 'jobId', id, 'prev', 'waiting')
+  call('XADD', q.events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
   local jobs = reply.jobs
   local n = #jobs
   jobs[n + 1] = id

@@ -8,9 +8,10 @@ local function forget(q, list, ids)
   -- A completed job has left its parent's dependencies already.
   if list == 'failed' then
     for _, id in ipairs(ids) do
-      local job = redis.pcall('HMGET', q.base .. id, 'parentKey', 'parent')
-      if job[1] then
-        unref(q, q.base .. id, job[1], job[2], false)
+      local key = q.base .. id
+      local parentKey = redis.pcall('HGET', key, 'parentKey')
+      if type(parentKey) == 'string' then
+        unref(q, key, parentKey, call('HGET', key, 'parent'), false)
       end
     end
   end
