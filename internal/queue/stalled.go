@@ -30,7 +30,7 @@ func (q *Queue) RecoverStalled(ctx context.Context, interval time.Duration, maxS
 	var r Recovered
 	first := "1"
 	for {
-		reply, err := q.run(ctx, scriptStalledRecover, q.nowMS(), interval.Milliseconds(), maxStalled, first)
+		reply, err := q.run(ctx, scriptStalledRecover, q.nowMS(), interval.Milliseconds(), maxStalled, first, stalledMarkPage)
 		if err != nil {
 			return r, err
 		}
@@ -43,13 +43,20 @@ func (q *Queue) RecoverStalled(ctx context.Context, interval time.Duration, maxS
 		r.IDs = append(r.IDs, replyTexts(at(parts, 0))...)
 		r.Failing = append(r.Failing, replyTexts(at(parts, 1))...)
 		if replyInt(at(parts, 2)) == 0 {
-			break
+			return r, q.markSuspects(ctx, replyInt(at(parts, 3)))
 		}
 	}
-	for marked := 0; ; marked += stalledMarkPage {
+}
+
+// markSuspects marks the active jobs that the last page of a check did not get
+// to; left is how many they are.
+func (q *Queue) markSuspects(ctx context.Context, left int64) error {
+	for marked := stalledMarkPage; left > 0; marked += stalledMarkPage {
 		reply, err := q.run(ctx, scriptStalledMark, marked, stalledMarkPage)
-		if err != nil || replyInt(reply) == 0 {
-			return r, err
+		if err != nil {
+			return err
 		}
+		left = replyInt(reply)
 	}
+	return nil
 }

@@ -1,15 +1,18 @@
 -- Recovers jobs that a stalled check marked and that have no lock, a page of
--- them. The first page of a check claims the check for its interval.
+-- them. The first page of a check claims the check for its interval; the last
+-- marks the oldest active jobs as suspects of the next one.
 -- KEYS: 1 key base with its final colon
 -- ARGV: 1 now (ms)  2 stalled interval (ms)  3 most stalls allowed
---       4 '1' for the first page
--- Returns: {recovered ids, of these those that must fail, marked ids left}; or,
+--       4 '1' for the first page  5 most jobs to mark
+-- Returns: {recovered ids, of these those that must fail, marked ids left,
+--       active jobs left to mark once none of those is}; or,
 --       when another worker has checked within the interval, what is left of
 --       that (ms) as a negative number, 0 when the key has no end
 -- Events: waiting, stalled
 -- @include guard
 -- @include enqueue
 -- @include set_aside
+-- @include many
 local base, now = KEYS[1], tonumber(ARGV[1])
 local wrong = guard(base, 'meta wait paused active prioritized delayed marker events stalled repeat qctl:corrupt')
 if wrong then
@@ -26,15 +29,14 @@ end
 -- ids as about a million steps allow.
 local page = math.max(1, math.min(500, math.floor(1000000 / (call('LLEN', q.active) + 1))))
 local ids = call('SRANDMEMBER', q.stalled, page)
-if #ids == 0 then
-  return { {}, {}, 0 }
+if #ids > 0 then
+  call('SREM', q.stalled, unpack(ids))
 end
-call('SREM', q.stalled, unpack(ids))
 local lockKeys = {}
 for i, id in ipairs(ids) do
   lockKeys[i] = base .. id .. ':lock'
 end
-local locks = call('MGET', unpack(lockKeys))
+local locks = #ids > 0 and call('MGET', unpack(lockKeys)) or {}
 
 local function ofLiveScheduler(rjk)
   return rjk and (call('EXISTS', base .. 'repeat:' .. rjk) == 1 or call('ZSCORE', base .. 'repeat', rjk)) and true or false
@@ -73,4 +75,11 @@ if #recovered > 0 then
   wake(q)
 end
 trimEvents(q)
-return { recovered, failing, call('SCARD', q.stalled) }
+local left, unmarked = call('SCARD', q.stalled), 0
+if left == 0 then
+  -- In the same step as the last page, as a check that fits one call is whole.
+  local most = tonumber(ARGV[5])
+  many('SADD', q.stalled, call('LRANGE', q.active, -most, -1))
+  unmarked = math.max(0, call('LLEN', q.active) - most)
+end
+return { recovered, failing, left, unmarked }
