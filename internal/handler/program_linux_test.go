@@ -67,6 +67,6 @@ func TestKilledWorkerAndLifeline(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		eventually(t, 5*time.Second, "program ends", func() bool { return !alive(t, pid) })
+		eventually(t, time.Second, "program ends", func() bool { return !alive(t, pid) })
 	}
 }

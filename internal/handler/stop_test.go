@@ -121,8 +121,8 @@ func (r *running) expectEnd(t *testing.T, want got, limit time.Duration) {
 func (r *running) expectDead(t *testing.T) {
 	t.Helper()
 	for pid, pgid := range noted(t, r.dir) {
-		eventually(t, 5*time.Second, fmt.Sprintf("process %d ends", pid), func() bool { return !alive(t, pid) })
-		eventually(t, 5*time.Second, fmt.Sprintf("group %d ends", pgid), func() bool {
+		eventually(t, time.Second, fmt.Sprintf("process %d ends", pid), func() bool { return !alive(t, pid) })
+		eventually(t, time.Second, fmt.Sprintf("group %d ends", pgid), func() bool {
 			for _, m := range groupMembers(t, pgid) {
 				if !strings.HasSuffix(m, " __lifeline") {
 					return false
@@ -361,7 +361,7 @@ func TestKilledWorkerTakesItsProgramsAlong(t *testing.T) {
 			t.Fatal("the program is in the worker's group")
 		}
 		// The lifeline too, for there is no next job.
-		eventually(t, 5*time.Second, "group ends", func() bool { return len(groupMembers(t, pgid)) == 0 })
+		eventually(t, time.Second, "group ends", func() bool { return len(groupMembers(t, pgid)) == 0 })
 	}
 	<-time.After(time.Until(killed.Add(2500 * time.Millisecond)))
 	if late, err := filepath.Glob(filepath.Join(r.dir, "late*")); len(late) > 0 || err != nil {
@@ -389,5 +389,5 @@ func TestKilledWorkerTakesStoppedProgramsAlong(t *testing.T) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, "group ends", func() bool { return len(groupMembers(t, pgid)) == 0 })
+	eventually(t, 2*time.Second, "group ends", func() bool { return len(groupMembers(t, pgid)) == 0 })
 }

@@ -36,8 +36,8 @@ func TestLostCallsAreSettledByAsking(t *testing.T) {
 				}
 				return deliver
 			})
-			fine := e.addMany(120, queue.JobOptions{})
-			again := e.addMany(30, queue.JobOptions{Attempts: 2})
+			fine := e.addMany(200, queue.JobOptions{})
+			again := e.addMany(50, queue.JobOptions{Attempts: 2})
 			l := newLedger()
 			r := e.start(worker.Config{Queue: e.via(p.addr), Concurrency: 6, Lock: time.Minute, Handler: l.around(
 				func(_ context.Context, job worker.Job, _ worker.Reporter) (json.RawMessage, error) {
@@ -46,7 +46,7 @@ func TestLostCallsAreSettledByAsking(t *testing.T) {
 					}
 					return nil, nil
 				})})
-			e.patiently(2*time.Minute, "all jobs", func() bool { return e.counts()["completed"] == 150 })
+			e.patiently(2*time.Minute, "all jobs", func() bool { return e.counts()["completed"] == 250 })
 			stats := r.finish()
 			want := each(fine, 1)
 			for _, id := range again {
@@ -58,7 +58,7 @@ func TestLostCallsAreSettledByAsking(t *testing.T) {
 			if diff := cmp.Diff(each(append(fine, again...), 1), e.events("completed")); diff != "" {
 				t.Errorf("records (-want +got)\n%s", diff)
 			}
-			if diff := cmp.Diff(worker.Stats{Completed: 150, Retried: 30}, stats); diff != "" {
+			if diff := cmp.Diff(worker.Stats{Completed: 250, Retried: 50}, stats); diff != "" {
 				t.Errorf("stats (-want +got)\n%s", diff)
 			}
 			if lost.Load() < 10 {
