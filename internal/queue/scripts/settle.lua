@@ -198,7 +198,7 @@ local function finish(i)
     if parentKey then
       unref(q, key, parentKey, parentJSON, false)
     end
-    deleteJobs(base, { id }, completed)
+    deleteJobs(base, { id })
   end
   call('XADD', q.events, '*', 'event', list, 'jobId', id, valueField, value, 'prev', 'active')
   if not completed and atm >= (tonumber(ARGV[a + 7]) or 0) then

@@ -15,7 +15,7 @@ local function forget(q, list, ids)
       end
     end
   end
-  deleteJobs(q.base, ids, list == 'completed')
+  deleteJobs(q.base, ids)
 end
 
 local function retain(q, list, keep, now)
