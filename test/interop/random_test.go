@@ -23,7 +23,9 @@ type program struct {
 	named int
 	hands map[bool]*hand // at work; true is ours
 	lost  bool           // a job was taken by a worker that is no more
-	done  []string       // what was done so far, for the report of a failure
+	// nodeCame: a worker of Node's has been at work.
+	nodeCame bool
+	done     []string // what was done so far, for the report of a failure
 }
 
 // operation is one step. Its error says only that nothing could be done.
