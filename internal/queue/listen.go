@@ -34,8 +34,18 @@ func (l *Listener) Close() error { return l.rdb.Close() }
 // has taken a marker must claim, or call Wake. The end of ctx closes the
 // listener: Redis would hold the read until the limit.
 func (l *Listener) Wait(ctx context.Context, limit time.Duration) (due time.Time, marked bool, err error) {
-	stop := context.AfterFunc(ctx, func() { _ = l.rdb.Close() })
-	defer stop()
+	closed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(closed)
+		_ = l.rdb.Close()
+	})
+	defer func() {
+		// Redis must hear of the end before what the caller writes next: a
+		// marker set while it still sees us waiting would be handed to us.
+		if !stop() {
+			<-closed
+		}
+	}()
 	bounded, cancel := context.WithTimeout(ctx, limit+blockSlack)
 	defer cancel()
 	score, err := l.pop(bounded, limit)

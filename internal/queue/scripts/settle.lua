@@ -224,13 +224,12 @@ local function goBack(i)
   local priority = tonumber(call('HGET', key, 'priority') or '') or 0
   if kind == 'r' then
     enqueue(q, id, priority, ARGV[a + 5] == 'lifo' and 'RPUSH' or 'LPUSH')
-    wake(q)
   elseif priority > 0 then
     call('ZADD', q.prioritized, priority * 4294967296, id)
   else
     call('RPUSH', target(q), id)
-    wake(q)
   end
+  wake(q)
   emit(q, 'waiting', 'jobId', id, 'prev', 'active')
 end
 
