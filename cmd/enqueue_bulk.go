@@ -9,9 +9,8 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/qctl/qctl/internal/config"
 	"github.com/qctl/qctl/internal/queue"
@@ -79,9 +78,7 @@ func runBulk(ctx context.Context, a *app, opts *enqueueOptions, t target, common
 // addAll reads batches until the end of the input, an error, or a line that is
 // refused and must not be left out.
 func (b *bulk) addAll(ctx context.Context, in *bufio.Reader) error {
-	var sending errgroup.Group
-	defer func() { _ = sending.Wait() }() // its error has been returned below
-	sent := make(chan error, 1)
+	sent := make(chan error, 1) // how the batch before this one went
 	sent <- nil
 	for {
 		lines, readErr := readLines(in, b.view.Lines)
@@ -99,14 +96,9 @@ func (b *bulk) addAll(ctx context.Context, in *bufio.Reader) error {
 				jobs = append(jobs, lines[i].job)
 			}
 		}
-		sending.Go(func() error {
-			err := b.send(ctx, jobs)
-			sent <- err
-			return nil
-		})
+		go func() { sent <- b.send(ctx, jobs) }()
 		if stop != nil || readErr != nil {
 			err := <-sent
-			sent <- nil
 			if err == nil && stop != nil {
 				err = &badLineError{line: stop.number, err: stop.err, sent: lines[0].number - 1}
 			}
@@ -157,9 +149,9 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 // line unless such lines are to be left out.
 func (b *bulk) check(lines []bulkLine) *bulkLine {
 	workers := runtime.GOMAXPROCS(0)
-	var group errgroup.Group
+	var group sync.WaitGroup
 	for w := range workers {
-		group.Go(func() error {
+		group.Go(func() {
 			for i := w; i < len(lines); i += workers {
 				if len(lines[i].text) == 0 {
 					lines[i].err = errEmptyLine
@@ -167,10 +159,9 @@ func (b *bulk) check(lines []bulkLine) *bulkLine {
 				}
 				lines[i].job, lines[i].err = b.parse(lines[i].text)
 			}
-			return nil
 		})
 	}
-	_ = group.Wait() // the lines hold the errors
+	group.Wait()
 	for i := range lines {
 		if lines[i].err == nil || errors.Is(lines[i].err, errEmptyLine) {
 			continue

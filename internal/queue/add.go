@@ -69,7 +69,7 @@ func (q *Queue) nextBatch(jobs []NewJob) (*addBatch, []NewJob, error) {
 	if len(jobs) == 0 {
 		return nil, nil, nil
 	}
-	batch := &addBatch{now: q.nowMS(), args: make([]any, 2, 2+8*min(addBatchJobs, len(jobs)))}
+	batch := &addBatch{now: q.nowMS(), jobs: make([]any, 0, argsPerJob*min(addBatchJobs, len(jobs)))}
 	n := 0
 	for n < len(jobs) && (n == 0 || batch.fits(&jobs[n])) {
 		if err := batch.append(&jobs[n]); err != nil {
@@ -88,26 +88,38 @@ func (j *NewJob) validate() error {
 	if j.Opts.SizeLimit > 0 && len(j.Data) > j.Opts.SizeLimit {
 		return fmt.Errorf("%w: payload of %d bytes is above the job's limit of %d", ErrTooLarge, len(j.Data), j.Opts.SizeLimit)
 	}
+	if len(j.Data) > 0 && !json.Valid(j.Data) {
+		return fmt.Errorf("%w: data is not JSON: %w", ErrInvalidOption, jsonError(j.Data))
+	}
 	return nil
 }
 
-// addBatch is the arguments of one call of add.lua.
+// addBatch is the arguments of one call of add.lua. Most jobs of a batch have
+// the same options: those are sent once, as settings that jobs refer to.
 type addBatch struct {
-	now   int64
-	args  []any
-	count int
-	bytes int
-	// The options of neighbors are mostly equal: their text is kept.
-	lastOpts []byte
-	last     *JobOptions
+	now      int64
+	settings []any
+	jobs     []any
+	count    int
+	bytes    int
+	distinct []*JobOptions // by number of the settings, from 0
 }
+
+// What add.lua takes for each job and for each settings.
+const (
+	argsPerJob      = 3
+	argsPerSettings = 6
+)
+
+// recentSettings is how many settings a job's options are compared with.
+const recentSettings = 16
 
 func (b *addBatch) fits(j *NewJob) bool {
 	return b.count < addBatchJobs && b.bytes+len(j.Data) <= addBatchBytes
 }
 
 func (b *addBatch) append(j *NewJob) error {
-	opts, err := b.encode(&j.Opts)
+	number, err := b.settingsOf(&j.Opts)
 	if err != nil {
 		return err
 	}
@@ -115,30 +127,42 @@ func (b *addBatch) append(j *NewJob) error {
 	if len(data) == 0 {
 		data = []byte("{}")
 	}
-	timestamp := b.now
-	if !j.Opts.Timestamp.IsZero() {
-		timestamp = j.Opts.Timestamp.UnixMilli()
-	}
-	lifo := ""
-	if j.Opts.LIFO {
-		lifo = "1"
-	}
-	b.args = append(b.args, j.Opts.ID, j.Name, data, opts, timestamp, j.Opts.Delay.Milliseconds(), j.Opts.Priority, lifo)
+	b.jobs = append(b.jobs, number, j.Name, data)
 	b.count++
-	b.bytes += len(data) + len(opts)
+	b.bytes += len(data)
 	return nil
 }
 
-func (b *addBatch) encode(o *JobOptions) ([]byte, error) {
-	if b.last != nil && o.equal(b.last) {
-		return b.lastOpts, nil
+// settingsOf returns the number of the settings for these options, from 1.
+func (b *addBatch) settingsOf(o *JobOptions) (int, error) {
+	for i := len(b.distinct) - 1; i >= max(0, len(b.distinct)-recentSettings); i-- {
+		if o.equal(b.distinct[i]) {
+			return i + 1, nil
+		}
 	}
 	text, err := json.Marshal(o)
 	if err != nil {
-		return nil, fmt.Errorf("options: %w", err)
+		return 0, fmt.Errorf("options: %w", err)
 	}
-	b.last, b.lastOpts = o, text
-	return text, nil
+	timestamp := b.now
+	if !o.Timestamp.IsZero() {
+		timestamp = o.Timestamp.UnixMilli()
+	}
+	lifo := ""
+	if o.LIFO {
+		lifo = "1"
+	}
+	b.settings = append(b.settings, o.ID, text, timestamp, o.Delay.Milliseconds(), o.Priority, lifo)
+	b.distinct = append(b.distinct, o)
+	b.bytes += len(text)
+	return len(b.distinct), nil
+}
+
+// args returns the arguments in the order of add.lua.
+func (b *addBatch) args() []any {
+	args := make([]any, 0, 3+len(b.settings)+len(b.jobs))
+	args = append(args, b.now, b.count, len(b.settings)/argsPerSettings)
+	return append(append(args, b.settings...), b.jobs...)
 }
 
 // equal reports whether both are stored as the same text. It compares what is
@@ -152,8 +176,7 @@ func (o *JobOptions) equal(p *JobOptions) bool {
 }
 
 func (q *Queue) addBatch(ctx context.Context, b *addBatch) ([]Added, error) {
-	b.args[0], b.args[1] = b.now, b.count
-	reply, err := q.run(ctx, scriptAdd, b.args...)
+	reply, err := q.run(ctx, scriptAdd, b.args()...)
 	if err != nil {
 		return nil, err
 	}

@@ -66,7 +66,8 @@ func (q *Queue) Mine(ctx context.Context, held []Held) ([]bool, error) {
 		return nil, wrapRedis("locks of "+q.base.String(), err)
 	}
 	for i, token := range tokens {
-		mine[i] = replyText(token) == held[i].Token
+		text, locked := token.(string)
+		mine[i] = locked && text == held[i].Token
 	}
 	return mine, nil
 }

@@ -95,6 +95,11 @@ func (o *JobOptions) validate() error {
 	case o.SizeLimit < 0 || o.KeepLogs < 0:
 		return fmt.Errorf("%w: sizeLimit and keepLogs cannot be negative", ErrInvalidOption)
 	}
+	for name, value := range o.Other {
+		if !json.Valid(value) {
+			return fmt.Errorf("%w: opts.%s is not JSON: %w", ErrInvalidOption, name, jsonError(value))
+		}
+	}
 	return validateID(o.ID)
 }
 

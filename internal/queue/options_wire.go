@@ -192,7 +192,8 @@ func (k *Keep) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// rule is the form that scripts read: count:age:limit, ” for keep all.
+// rule is the form that scripts read: count:age:limit, or nothing at all for keep
+// all.
 func (k *Keep) rule() string {
 	if k == nil || (k.Count == nil && k.Age == nil) {
 		return ""

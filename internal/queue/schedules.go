@@ -87,6 +87,9 @@ func newIteration(job *Job, record []any, current int64) (*iteration, map[string
 	if err := json.Unmarshal(job.Opts, &opts); err != nil {
 		return nil, nil, fmt.Errorf("%w: options of job %q: %w", ErrCorrupt, job.ID, err)
 	}
+	if opts == nil {
+		return nil, nil, fmt.Errorf("%w: options of job %q are null", ErrCorrupt, job.ID)
+	}
 	var repeat struct {
 		Every, Offset, Limit, Count float64
 		Pattern, TZ                 string
@@ -167,6 +170,9 @@ func (it *iteration) options(opts map[string]json.RawMessage, id string, due, no
 		if err := json.Unmarshal(text, &repeat); err != nil {
 			return nil, err
 		}
+	}
+	if repeat == nil { // "repeat": null
+		repeat = map[string]json.RawMessage{}
 	}
 	set := func(m map[string]json.RawMessage, name string, n int64) {
 		m[name] = json.RawMessage(strconv.FormatInt(n, 10))

@@ -71,8 +71,14 @@ func (q *Queue) Settle(ctx context.Context, outcomes []Outcome, opts SettleOptio
 		return Settled{}, fmt.Errorf("settle %s: %d outcomes are more than %d", q.base, len(outcomes), MaxClaim)
 	}
 	next := opts.Next
-	if next == nil {
+	switch {
+	case next == nil && len(outcomes) == 0:
+		return Settled{}, nil
+	case next == nil:
 		next = &ClaimRequest{}
+	case len(outcomes) == 0:
+		claimed, err := q.Claim(ctx, *next)
+		return Settled{Claimed: claimed}, err
 	}
 	args := make([]any, 0, 9+8*len(outcomes))
 	args = append(args, q.nowMS())
@@ -105,9 +111,9 @@ func (o *Outcome) appendArgs(args []any) []any {
 		if len(o.ReturnValue) > 0 {
 			value = string(o.ReturnValue)
 		}
-		return append(args, value, o.Keep.rule(), o.known())
+		return append(args, value, o.Keep.rule(), o.made())
 	case Fail:
-		return append(args, o.FailedReason, o.Keep.rule(), o.known(), encodeStacktrace(o.Stacktrace), o.Attempts)
+		return append(args, o.FailedReason, o.Keep.rule(), o.made(), encodeStacktrace(o.Stacktrace), o.Attempts)
 	case RetryNow:
 		lifo := ""
 		if o.LIFO {
@@ -123,14 +129,14 @@ func (o *Outcome) appendArgs(args []any) []any {
 	}
 }
 
-// known returns the attempts made of a job that cannot have changed in what
-// settling depends on since it was claimed; empty when it may have, or when it
-// was claimed to be failed. Adding a
-// job with the id of an existing one can give that one a parent, but nobody can
-// add a job with a plain number for an id.
-func (o *Outcome) known() string {
-	if o.Job == nil || o.Job.ParentKey != "" || o.Job.DeduplicationID != "" || o.Job.HasDeferredFailure || len(o.Job.Corrupt) > 0 || !allDigits(o.ID) {
+// made returns the attempts made, this one counted, of a job that cannot have
+// changed in what settling depends on since it was claimed; empty when it may
+// have, or when it was claimed to be failed. Adding a job with the id of an
+// existing one can give that one a parent, but nobody can add a job with a
+// plain number for an id.
+func (o *Outcome) made() string {
+	if o.Job == nil || o.Job.ParentKey != "" || o.Job.DeduplicationID != "" || o.Job.HasDeferredFailure || len(o.Job.Corrupt) > 0 || !canonicalInteger(o.ID) {
 		return ""
 	}
-	return strconv.Itoa(o.Job.AttemptsMade)
+	return strconv.Itoa(o.Job.AttemptsMade + 1)
 }

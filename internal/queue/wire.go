@@ -36,7 +36,7 @@ const (
 
 // claimFields is what the claim scripts return of a job, in their order.
 var claimFields = []string{
-	fieldName, fieldData, fieldOpts, fieldTimestamp, fieldAttemptsMade, fieldAttemptsStarted,
+	fieldName, fieldData, fieldOpts, fieldTimestamp, fieldAttemptsStarted, fieldAttemptsMade,
 	fieldDeferredFailure, fieldRepeatJobKey, fieldStacktrace, fieldDeduplicationID, fieldParentKey,
 }
 

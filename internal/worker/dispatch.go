@@ -99,7 +99,10 @@ func (w *Worker) prepare(claiming context.Context) (f flight, wait time.Duration
 	if w.troubled {
 		most = 1
 	}
-	if w.flights >= most || (len(w.outcomes) == 0 && len(w.unanswered) == 0 && (claims == 0 || !w.hungry)) {
+	// Behind a flight in the air, Redis would not look at a small one any
+	// sooner than at the larger one that it can still become.
+	early := w.flights > 0 && w.executing > 0 && len(w.outcomes) < w.batchSize() && len(w.unanswered) == 0
+	if w.flights >= most || early || (len(w.outcomes) == 0 && len(w.unanswered) == 0 && (claims == 0 || !w.hungry)) {
 		return flight{}, max(0, left), waiting
 	}
 	return w.book(claims), 0, takeOff

@@ -190,9 +190,6 @@ func (w *Worker) Run(claim, work context.Context) (Stats, error) {
 	err := w.dispatch(claiming, jobs, writes, stopClaiming)
 	stopClaiming()
 	waitFor(&listening, lastWait)
-	if err == nil && w.givenBack.Load() > 0 {
-		w.wake(writes) // a prioritized job goes back without a marker
-	}
 	stopWrites()
 	waitFor(&background, lastWait)
 	return w.stats(), err

@@ -1,8 +1,9 @@
 -- Adds many jobs: standard, LIFO, prioritized and delayed ones, with ids from
 -- the counter or their own.
 -- KEYS: 1 key base with its final colon
--- ARGV: 1 now (ms)  2 number of jobs  then 8 per job: id or ''  name  data
---       opts  timestamp (ms)  delay (ms)  priority  lifo ('1' or '')
+-- ARGV: 1 now (ms)  2 number of jobs  3 number of settings, then 6 for each: id
+--       or ''  opts  timestamp (ms)  delay (ms)  priority  lifo ('1' or ''),
+--       then 3 per job: number of its settings (from 1)  name  data
 -- Returns: {ids in order, positions (from 1) of the jobs that existed already}
 -- Events: added, waiting, delayed, duplicated
 -- @include guard
@@ -18,10 +19,24 @@ local q = openQueue(base)
 -- Wire section 3.1: the counter moves for every add, own id or not.
 local counter = call('INCRBY', base .. 'id', count) - count
 
-local ids, keys, events = {}, {}, q.events
+-- Most jobs of a batch share their settings, by number.
+local settings, at = {}, 4
+for i = 1, tonumber(ARGV[3]) do
+  settings[tostring(i)] = {
+    id = ARGV[at], opts = ARGV[at + 1], timestamp = ARGV[at + 2], delay = ARGV[at + 3], priority = ARGV[at + 4],
+    wait = tonumber(ARGV[at + 3]), rank = tonumber(ARGV[at + 4]), lifo = ARGV[at + 5] == '1',
+  }
+  at = at + 6
+end
+
+local ids, keys, settingsOf = {}, {}, {}
+for i = 1, count do
+  settingsOf[i] = settings[ARGV[at + i * 3 - 3]]
+end
+
 local function takeIds()
   for i = 1, count do
-    local id = ARGV[i * 8 - 5]
+    local id = settingsOf[i].id
     if id == '' then
       id = string.format('%.0f', counter + i)
     end
@@ -33,7 +48,7 @@ end
 
 local function ownTaken()
   for i = 1, count do
-    if ARGV[i * 8 - 5] == '' and call('EXISTS', keys[i]) == 1 then
+    if settingsOf[i].id == '' and call('EXISTS', keys[i]) == 1 then
       return true
     end
   end
@@ -48,39 +63,33 @@ while anyTaken and ownTaken() do
 end
 
 local duplicates, waiting, lifo, prioritized, delayed, seen = {}, {}, {}, {}, {}, {}
+local events = q.events
 for i = 1, count do
-  local a = i * 8 - 5
-  local id, key = ids[i], keys[i]
-  if ARGV[a] ~= '' and (seen[id] or (anyTaken and call('EXISTS', key) == 1)) then
+  local id, key, set = ids[i], keys[i], settingsOf[i]
+  local own = set.id ~= ''
+  if own and (seen[id] or (anyTaken and call('EXISTS', key) == 1)) then
     duplicates[#duplicates + 1] = i
     emit(q, 'duplicated', 'jobId', id)
   else
-    local name, timestamp, wait, rank = ARGV[a + 1], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6]
-    if ARGV[a] ~= '' then
+    if own then
       seen[id] = true
     end
     -- Written out, not through storeJob and emit: this is the hottest loop there
     -- is, and passing arguments on costs as much as a tenth of it.
-    call('HSET', key, 'name', name, 'data', ARGV[a + 2], 'opts', ARGV[a + 3], 'timestamp', timestamp, 'delay', wait,
-      'priority', rank)
+    local name = ARGV[at + 1]
+    call('HSET', key, 'name', name, 'data', ARGV[at + 2], 'opts', set.opts, 'timestamp', set.timestamp,
+      'delay', set.delay, 'priority', set.priority)
     call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
-    local delay, priority = 0, 0
-    if wait ~= '0' then
-      delay = tonumber(wait)
-    end
-    if rank ~= '0' then
-      priority = tonumber(rank)
-    end
-    if delay > 0 then
-      local due = tonumber(ARGV[a + 4]) + delay
+    if set.wait > 0 then
+      local due = tonumber(set.timestamp) + set.wait
       delayed[#delayed + 1] = delayedScore(q, due)
       delayed[#delayed + 1] = id
       emit(q, 'delayed', 'jobId', id, 'delay', due)
     else
-      if priority > 0 then
-        prioritized[#prioritized + 1] = priority
+      if set.rank > 0 then
+        prioritized[#prioritized + 1] = set.rank
         prioritized[#prioritized + 1] = id
-      elseif ARGV[a + 7] == '1' then
+      elseif set.lifo then
         lifo[#lifo + 1] = id
       else
         waiting[#waiting + 1] = id
@@ -88,6 +97,7 @@ for i = 1, count do
       call('XADD', events, '*', 'event', 'waiting', 'jobId', id)
     end
   end
+  at = at + 3
 end
 
 if #prioritized > 0 then

@@ -4,8 +4,8 @@
 --       6 limiter duration (ms) or ''  7 worker name or ''
 -- Returns: {jobs, limited for (ms), next delayed due (ms) or 0, why no more
 --       were taken: 'paused', 'maxed', 'limited' or '', ids set aside}; jobs
---       are id and {name data opts timestamp atm ats defa rjk stacktrace deid
---       parentKey} in turn
+--       are id and {name data opts timestamp ats, and if there is any of them: atm
+--       defa rjk stacktrace deid parentKey} in turn
 -- Events: active, waiting (delayed jobs that came due)
 -- @include guard
 -- @include claim

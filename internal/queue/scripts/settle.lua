@@ -5,12 +5,12 @@
 --       or ''  6 limiter duration (ms) or ''  7 worker name or ''
 --       8 metrics points or 0  9 number of outcomes  then per outcome: kind  id
 --       token, and by kind:
---       c completed: return value  rule  known
---       f failed for good: reason  rule  known  stacktrace  attempts
+--       c completed: return value  rule  made
+--       f failed for good: reason  rule  made  stacktrace  attempts
 --       r retry now, b retry after a delay: reason  stacktrace  'lifo' or delay
 --       d delayed without using up an attempt: delay;  w back to wait likewise
---       rule: what to keep, '' or count:age:limit, each a number or '-'; known:
---       attempts made so far of a job that has neither parent nor
+--       rule: what to keep, '' or count:age:limit, each a number or '-'; made:
+--       attempts made, this one counted, of a job that has neither parent nor
 --       deduplication id and cannot be given one, which spares reading it, or ''
 -- Returns: {codes, claimed}; a code is 0 done | -1 no such job | -2 no lock |
 --       -3 not active | -4 children pending | -6 lock of another | -9 failed
@@ -31,30 +31,32 @@ local points = tonumber(ARGV[8])
 local lengths = { c = 6, f = 8, r = 6, b = 6, d = 4, w = 3 }
 
 -- First look at everything, then write.
-local keys, lockKeys, childKeys, knownKeys = {}, {}, {}, {}
+local keys, lockKeys, childKeys, plainKeys = {}, {}, {}, {}
 local argsOf = {} -- where the arguments of each outcome begin
-local lists = { completed = 0, failed = 0 }
+local ends = { completed = 0, failed = 0 }
 local a = 10
 for i = 1, count do
   local kind, key = ARGV[a], base .. ARGV[a + 1]
   argsOf[i] = a
   keys[i] = key
   lockKeys[i] = key .. ':lock'
-  if kind == 'c' or kind == 'f' then
+  if kind == 'c' then
     local n = #childKeys
     childKeys[n + 1] = key .. ':dependencies'
     childKeys[n + 2] = key .. ':unsuccessful'
-    lists[kind == 'c' and 'completed' or 'failed'] = 1
+    ends.completed = ends.completed + 1
+  elseif kind == 'f' then
+    ends.failed = ends.failed + 1
   end
   if (kind == 'c' or kind == 'f') and ARGV[a + 5] ~= '' then
-    knownKeys[#knownKeys + 1] = key
+    plainKeys[#plainKeys + 1] = key
   end
   a = a + lengths[kind]
 end
 
 local guarded = claimGuard .. ' stalled'
-for list, used in pairs(lists) do
-  if used == 1 then
+for list, n in pairs(ends) do
+  if n > 0 then
     guarded = guarded .. ' ' .. list
     if points > 0 then
       guarded = guarded .. ' metrics:' .. list .. ' metrics:' .. list .. ':data'
@@ -68,56 +70,58 @@ end
 local q = openQueue(base)
 local locks = call('MGET', unpack(lockKeys))
 local haveChildren = #childKeys > 0 and call('EXISTS', unpack(childKeys)) > 0
+local allPlainExist = #plainKeys == 0 or call('EXISTS', unpack(plainKeys)) == #plainKeys
 
-local allKnownExist = #knownKeys == 0 or call('EXISTS', unpack(knownKeys)) == #knownKeys
+-- What settling needs of each job: attempts made with this one, as text, and
+-- for those that had to be read, the rest.
+local made, deids, parentKeys = {}, {}, {}
 
--- Returns the fields atm deid parentKey of a job, or nil.
-local function read(i)
-  local a, key = argsOf[i], keys[i]
-  local known = (ARGV[a] == 'c' or ARGV[a] == 'f') and ARGV[a + 5]
-  if known and known ~= '' then
-    if allKnownExist or call('EXISTS', key) == 1 then
-      return { known, false, false }
-    end
-    return nil
-  end
-  local job = redis.pcall('HMGET', key, 'atm', 'deid', 'parentKey', 'name')
+-- Reads a job; returns false when there is none.
+local function read(i, key)
+  local job = try('HMGET', key, 'atm', 'deid', 'parentKey', 'name')
   if job.err or (not job[4] and call('EXISTS', key) == 0) then
-    return nil
+    return false
   end
-  return job
+  made[i] = countText((tonumber(job[1] or '') or 0) + 1)
+  deids[i], parentKeys[i] = job[2] or nil, job[3] or nil
+  return true
 end
 
 local function check(i)
   local a, key = argsOf[i], keys[i]
-  local job = read(i)
-  if not job then
+  local kind, token = ARGV[a], ARGV[a + 2]
+  local plain = kind == 'c' or kind == 'f'
+  if plain and ARGV[a + 5] ~= '' then
+    if not allPlainExist and call('EXISTS', key) == 0 then
+      return -1
+    end
+    made[i] = ARGV[a + 5]
+  elseif not read(i, key) then
     return -1
   end
-  if haveChildren and ARGV[a] == 'c' then
-    if redis.pcall('SCARD', key .. ':dependencies') ~= 0 then
+  if haveChildren and kind == 'c' then
+    if try('SCARD', key .. ':dependencies') ~= 0 then
       return -4
     end
-    if redis.pcall('ZCARD', key .. ':unsuccessful') ~= 0 then
+    if try('ZCARD', key .. ':unsuccessful') ~= 0 then
       return -9
     end
   end
-  local token = ARGV[a + 2]
   if locks[i] ~= token and token ~= '0' then
     return locks[i] and -6 or -2
   end
-  return 0, job
+  return 0
 end
 
-local codes, jobs, unlocked, settled, anyRetry = {}, {}, {}, {}, false
+local codes, unlocked, settled, anyRetry = {}, {}, {}, false
 for i = 1, count do
-  local a = argsOf[i]
-  codes[i], jobs[i] = check(i)
-  if codes[i] == 0 then
+  local code = check(i)
+  codes[i] = code
+  if code == 0 then
     local n = #unlocked + 1
     unlocked[n] = lockKeys[i]
-    settled[n] = ARGV[a + 1]
-    anyRetry = anyRetry or ARGV[a] == 'r'
+    settled[n] = ARGV[argsOf[i] + 1]
+    anyRetry = anyRetry or ARGV[argsOf[i]] == 'r'
   end
 end
 if #unlocked > 0 then
@@ -147,10 +151,10 @@ end
 
 -- Returns false for a job that is to go at once: its rule concerns no other.
 local function collect(list, id, rule)
-  if string.sub(rule, 1, 2) == '0:' then
-    return false
-  end
   if not group or group.list ~= list or group.rule ~= rule then
+    if string.sub(rule, 1, 2) == '0:' then
+      return false
+    end
     flush()
     group = { list = list, rule = rule, keep = parseRule(rule), entries = {} }
   end
@@ -161,20 +165,12 @@ local function collect(list, id, rule)
   return true
 end
 
-local function attemptsMade(job)
-  return (tonumber(job[1] or '') or 0) + 1
-end
-
-local function finish(i)
-  local a, key, job = argsOf[i], keys[i], jobs[i]
-  local id, value = ARGV[a + 1], ARGV[a + 3]
-  local completed = ARGV[a] == 'c'
-  local list = completed and 'completed' or 'failed'
-  local valueField = completed and 'returnvalue' or 'failedReason'
-  local atm = attemptsMade(job)
-  local parentKey, parentJSON = job[3], nil
-  if job[2] then
-    releaseDedup(q, id, job[2], now)
+-- What the end of a child or of a deduplicated job means to others. Returns
+-- its parent's reference.
+local function tellOthers(i, id, completed, value)
+  local key, parentKey, parentJSON = keys[i], parentKeys[i], nil
+  if deids[i] then
+    releaseDedup(q, id, deids[i], now)
   end
   if parentKey then
     parentJSON = call('HGET', key, 'parent')
@@ -184,35 +180,48 @@ local function finish(i)
       childFailed(q, key, parentKey, parentJSON, value, now)
     end
   end
-  if collect(list, id, ARGV[a + 4]) then
-    if completed then
-      redis.pcall('HSET', key, valueField, value, 'finishedOn', stamp, 'atm', countText(atm))
-    else
-      redis.pcall('HSET', key, valueField, value, 'finishedOn', stamp, 'atm', countText(atm), 'stacktrace', ARGV[a + 6])
-      -- Besides what the claim saw, only a failed child sets it.
-      if haveChildren or ARGV[a + 5] == '' then
-        redis.pcall('HDEL', key, 'defa')
-      end
-    end
+  return parentJSON
+end
+
+-- Returns 0, or -1 for a job whose key was replaced by something else.
+local function finish(i, a)
+  local key, atm, id, value = keys[i], made[i], ARGV[a + 1], ARGV[a + 3]
+  local completed = ARGV[a] == 'c'
+  local list, valueField, stored = 'completed', 'returnvalue', nil
+  if completed then
+    stored = try('HSET', key, valueField, value, 'finishedOn', stamp, 'atm', atm)
   else
-    if parentKey then
-      unref(q, key, parentKey, parentJSON, false)
+    list, valueField = 'failed', 'failedReason'
+    stored = try('HSET', key, valueField, value, 'finishedOn', stamp, 'atm', atm, 'stacktrace', ARGV[a + 6])
+    try('HDEL', key, 'defa')
+  end
+  if type(stored) ~= 'number' then
+    setAside(q, id, now)
+    return -1
+  end
+  local parentJSON
+  if parentKeys[i] or deids[i] then
+    parentJSON = tellOthers(i, id, completed, value)
+  end
+  if not collect(list, id, ARGV[a + 4]) then
+    if parentKeys[i] then
+      unref(q, key, parentKeys[i], parentJSON, false)
     end
     deleteJobs(base, { id })
   end
   call('XADD', q.events, '*', 'event', list, 'jobId', id, valueField, value, 'prev', 'active')
-  if not completed and atm >= (tonumber(ARGV[a + 7]) or 0) then
-    emit(q, 'retries-exhausted', 'jobId', id, 'attemptsMade', countText(atm))
+  if not completed and tonumber(atm) >= (tonumber(ARGV[a + 7]) or 0) then
+    emit(q, 'retries-exhausted', 'jobId', id, 'attemptsMade', atm)
   end
   finished[list] = finished[list] + 1
+  return 0
 end
 
 local wakeDelayed = false
-local function goBack(i)
-  local a, key = argsOf[i], keys[i]
-  local kind, id = ARGV[a], ARGV[a + 1]
+local function goBack(i, a)
+  local key, kind, id = keys[i], ARGV[a], ARGV[a + 1]
   if kind == 'r' or kind == 'b' then
-    call('HSET', key, 'failedReason', ARGV[a + 3], 'stacktrace', ARGV[a + 4], 'atm', countText(attemptsMade(jobs[i])))
+    call('HSET', key, 'failedReason', ARGV[a + 3], 'stacktrace', ARGV[a + 4], 'atm', made[i])
   end
   local delay = kind == 'b' and ARGV[a + 5] or kind == 'd' and ARGV[a + 3]
   if delay then
@@ -237,13 +246,15 @@ local left = leaveActive(q, settled)
 for i = 1, count do
   if codes[i] == 0 then
     local a = argsOf[i]
-    if not left[ARGV[a + 1]] then
+    local id, kind = ARGV[a + 1], ARGV[a]
+    if not left[id] then
       codes[i] = -3
-    elseif ARGV[a] == 'c' or ARGV[a] == 'f' then
-      finish(i)
+    elseif kind == 'c' or kind == 'f' then
+      codes[i] = finish(i, a)
     else
-      goBack(i)
+      goBack(i, a)
     end
+    left[id] = nil -- a second outcome of the same job comes too late
   end
 end
 flush()

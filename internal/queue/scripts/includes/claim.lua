@@ -16,53 +16,61 @@
 -- need no guard: one check is a command, and claims are most of what Redis does.
 local claimGuard = 'meta wait paused active prioritized delayed marker events'
 
-local function lockJob(q, id, want)
-  local key = q.base .. id .. ':lock'
-  if call('SET', key, want.token, 'PX', want.lock, 'NX') then
-    return true
-  end
+-- Whether the job is ours now. SET has failed: somebody holds the lock.
+local function takeLock(q, id, key, want)
   -- Locked by this very claim, or locked and active: this entry is a second one
   -- of a running job. Otherwise a lock has outlived its job's last run.
-  if redis.pcall('GET', key) == want.token or redis.pcall('LPOS', q.active, id) then
+  if try('GET', key) == want.token or try('LPOS', q.active, id) then
     return false
   end
   call('SET', key, want.token, 'PX', want.lock)
   return true
 end
 
-local function startJob(q, id, want, reply)
-  local key = q.base .. id
-  local job = redis.pcall('HMGET', key, 'name', 'data', 'opts', 'timestamp', 'atm', 'ats', 'defa', 'rjk', 'stacktrace',
-    'deid', 'parentKey')
-  if job.err then
+-- An id without a job is dropped; one whose key is no job is set aside.
+local function dropEntry(q, id, corrupt, want, reply)
+  if corrupt then
     setAside(q, id, want.now)
-    reply.aside[#reply.aside + 1] = id
-    return false
   end
-  if not job[1] and call('EXISTS', key) == 0 then
-    reply.aside[#reply.aside + 1] = id
-    return false
-  end
-  if not lockJob(q, id, want) then
-    return false
-  end
-  local starts = job[6] and countText((tonumber(job[6]) or 0) + 1) or '1'
-  if want.worker ~= '' then
-    call('HSET', key, 'processedOn', want.stamp, 'ats', starts, 'pb', want.worker)
-  else
-    call('HSET', key, 'processedOn', want.stamp, 'ats', starts)
-  end
-  job[6] = starts
-  call('XADD', q.events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
-  local jobs = reply.jobs
+  reply.aside[#reply.aside + 1] = id
+end
+
+-- Locks and starts jobs that were taken out of the queue. This loop is most of
+-- what Redis does for a worker, so it looks up nothing twice.
+local function startAll(q, ids, want, reply)
+  local base, events, token, lock, stamp, worker = q.base, q.events, want.token, want.lock, want.stamp, want.worker
+  local jobs, started = reply.jobs, {}
   local n = #jobs
-  jobs[n + 1] = id
-  jobs[n + 2] = job
-  reply.started = reply.started + 1
-  if not job[7] then
-    reply.counted = reply.counted + 1
+  for _, id in ipairs(ids) do
+    local key = base .. id
+    local lockKey = key .. ':lock'
+    local job = try('HMGET', key, 'name', 'data', 'opts', 'timestamp', 'ats', 'atm', 'defa', 'rjk', 'stacktrace',
+      'deid', 'parentKey')
+    if job.err or (not job[1] and call('EXISTS', key) == 0) then
+      dropEntry(q, id, job.err, want, reply)
+    elseif call('SET', lockKey, token, 'PX', lock, 'NX') or takeLock(q, id, lockKey, want) then
+      local starts = job[5] and countText((tonumber(job[5]) or 0) + 1) or '1'
+      if worker ~= '' then
+        call('HSET', key, 'processedOn', stamp, 'ats', starts, 'pb', worker)
+      else
+        call('HSET', key, 'processedOn', stamp, 'ats', starts)
+      end
+      call('XADD', events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
+      job[5] = starts
+      if not job[7] then
+        reply.counted = reply.counted + 1
+      end
+      if not (job[6] or job[7] or job[8] or job[9] or job[10] or job[11]) then
+        job[6] = nil -- the reply ends here
+      end
+      jobs[n + 1] = id
+      jobs[n + 2] = job
+      n = n + 2
+      started[#started + 1] = id
+    end
   end
-  return true
+  reply.started = reply.started + #started
+  many('LPUSH', q.active, started)
 end
 
 -- Takes up to n ids, the oldest first; old layouts left entries `0:…` as
@@ -96,35 +104,22 @@ local function takePrioritized(q, n)
   return ids
 end
 
-local function startAll(q, ids, want, reply)
-  local started = {}
-  for _, id in ipairs(ids) do
-    if startJob(q, id, want, reply) then
-      started[#started + 1] = id
-    end
-  end
-  many('LPUSH', q.active, started)
-end
-
--- How many jobs the rate limit lets start now. The third value is how long (ms)
--- it holds when it lets none.
-local function limitedRoom(q, max, room)
+-- How many of n jobs the rate limit lets start now, and when it lets none, for
+-- how long (ms).
+local function limitedRoom(q, max, n)
   local key = q.base .. 'limiter'
   local used = tonumber(call('GET', key) or '') or 0
   if used >= max then
     local ttl = call('PTTL', key)
     if ttl > 0 then
-      return 0, 'limited', ttl
+      return 0, ttl
     end
     if ttl == 0 then
       call('DEL', key)
       used = 0
     end
   end
-  if used < max and max - used < room then
-    return max - used, 'limited', 0
-  end
-  return room, '', 0
+  return used < max and math.min(n, math.floor(max - used)) or n, 0
 end
 
 -- Counts the started jobs; the first of a window begins it. Returns how long
@@ -141,29 +136,33 @@ local function claim(q, want)
   local reply = { jobs = {}, aside = {}, started = 0, counted = 0 }
   local nextDue = promoteDue(q, want.now)
   local max = q.max or want.max
-  local room, state, limited = want.n, '', 0
-  if max then
-    room, state, limited = limitedRoom(q, max, room)
-  end
+  local room, allowed, limited, state = want.n, want.n, 0, ''
   if q.paused then
-    room, state, limited = 0, 'paused', 0
-  elseif q.concurrency then
-    local left = math.max(0, q.concurrency - call('LLEN', q.active))
-    if left < room then
+    room, state = 0, 'paused'
+  else
+    if max then
+      allowed, limited = limitedRoom(q, max, room)
+    end
+    local left = q.concurrency and math.floor(math.max(0, q.concurrency - call('LLEN', q.active)))
+    if left and left < room then
       room, state = left, 'maxed'
     end
   end
-  room = math.floor(room)
-  while reply.started < room do
-    local ids = takeWaiting(q, room - reply.started)
+  -- Jobs that are claimed only to be failed do not count for the rate limit.
+  while reply.started < room and reply.counted < allowed do
+    local most = math.min(room - reply.started, allowed - reply.counted)
+    local ids = takeWaiting(q, most)
     if #ids == 0 then
-      ids = takePrioritized(q, room - reply.started)
+      ids = takePrioritized(q, most)
     end
     if #ids == 0 then
-      state = ''
+      room, state = reply.started, ''
       break
     end
     startAll(q, ids, want, reply)
+  end
+  if reply.started < room then
+    state = 'limited'
   end
   if reply.counted > 0 and max then
     local window = countStarts(q, want, reply.counted)

@@ -6,7 +6,7 @@ local function leaveActive(q, ids)
   local left = {}
   if #ids < 8 or redis.call('LLEN', q.active) > 4 * #ids then
     for _, id in ipairs(ids) do
-      left[id] = redis.call('LREM', q.active, -1, id) == 1
+      left[id] = left[id] or redis.call('LREM', q.active, -1, id) == 1
     end
     return left
   end

@@ -1,7 +1,7 @@
 -- Opens a queue: its key names and settings, read once per script.
 -- base: key base with its final colon. Returns a table; `target` is filled in
 -- when a script first asks for it.
-local call = redis.call
+local call, try = redis.call, redis.pcall
 
 -- The text of a small count: the same number is formatted once per script.
 local countTexts = {}
