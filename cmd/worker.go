@@ -247,7 +247,7 @@ func (o *workerOptions) config(a *app, t target) (worker.Config, error) {
 	cfg := worker.Config{
 		Queue: t.q, Alias: t.Alias, Name: o.name, Concurrency: policy.Concurrency,
 		Timeout: policy.Timeout, Lock: policy.LockDuration, StalledInterval: policy.StalledInterval,
-		MaxStalled: policy.MaxStalledCount, Drain: o.drain, Now: a.now, NextRun: nextRun,
+		MaxStalled: policy.MaxStalledCount, Drain: o.drain, Now: a.now, NextRun: cron.NextRun,
 		KeepCompleted: keepOf(policy.Keep.Completed), KeepFailed: keepOf(policy.Keep.Failed),
 	}
 	if policy.Limiter != nil {
@@ -323,22 +323,6 @@ func rateText(l *queue.Limiter) string {
 		return "none"
 	}
 	return fmt.Sprintf("%d/%s", l.Max, l.Duration)
-}
-
-// nextRun is the cron clock for schedules that workers continue.
-func nextRun(pattern, tz string, after time.Time) (time.Time, bool, error) {
-	schedule, err := cron.Parse(pattern)
-	if err != nil {
-		return time.Time{}, false, err
-	}
-	zone := time.UTC
-	if tz != "" {
-		if zone, err = cron.ParseZone(tz); err != nil {
-			return time.Time{}, false, err
-		}
-	}
-	at, ok := schedule.Next(after.In(zone))
-	return at, ok, nil
 }
 
 // logger writes to standard error: lines in colour for people, key=value

@@ -13,6 +13,24 @@ const (
 	allHours = 1<<24 - 1
 )
 
+// NextRun parses a pattern and computes its first run after a moment, in the
+// zone with the IANA name tz; an empty tz is UTC. It returns false when there is
+// none, and a [*ParseError] for a pattern or a zone that is not valid.
+func NextRun(pattern, tz string, after time.Time) (time.Time, bool, error) {
+	schedule, err := Parse(pattern)
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	zone := time.UTC
+	if tz != "" {
+		if zone, err = ParseZone(tz); err != nil {
+			return time.Time{}, false, err
+		}
+	}
+	at, ok := schedule.Next(after.In(zone))
+	return at, ok, nil
+}
+
 // Next returns the first run strictly later than after, on a whole second, in
 // after's Location. It returns false if there is none in the next 50 years or
 // before the year 10000. Clock changes are treated as the package

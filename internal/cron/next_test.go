@@ -1,6 +1,7 @@
 package cron_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -197,4 +198,28 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q: %s is the next run after %s, but a second before it the next is %s", expr, run, after, again)
 		}
 	})
+}
+
+func TestNextRun(t *testing.T) {
+	after := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	for _, tc := range []struct {
+		pattern, zone string
+		want          string
+		refused       bool
+	}{
+		{"0 9 * * *", "", "2026-06-02T09:00:00Z", false},
+		{"0 9 * * *", "Europe/Berlin", "2026-06-02T07:00:00Z", false},
+		{"0 0 30 2 *", "", "", true},
+		{"nonsense", "", "", true},
+		{"0 9 * * *", "Local", "", true},
+	} {
+		at, ok, err := cron.NextRun(tc.pattern, tc.zone, after)
+		got := ""
+		if ok {
+			got = at.UTC().Format(time.RFC3339)
+		}
+		if got != tc.want || errors.As(err, new(*cron.ParseError)) != tc.refused {
+			t.Errorf("%q in %q: %q, %v; want %q, refused %v", tc.pattern, tc.zone, got, err, tc.want, tc.refused)
+		}
+	}
 }

@@ -58,6 +58,10 @@ func TestClaimDropsWhatIsNoJob(t *testing.T) {
 			dropped: []string{"ghost", "ghost2"},
 		},
 		{
+			name: "one of the queue's own keys", prepare: func(e *env) { e.fill("wait", "meta") },
+			dropped: []string{"meta"},
+		},
+		{
 			name: "a text for a job", prepare: func(e *env) { e.fill("wait", "text"); text(e) },
 			dropped: []string{"text"}, changes: map[string]string{"qctl:corrupt": aside},
 		},

@@ -28,6 +28,19 @@ func (q *Queue) Listen(worker string) *Listener {
 // Close ends the connection, and with it a Wait that blocks.
 func (l *Listener) Close() error { return l.rdb.Close() }
 
+// Leave ends the connection and puts back the marker that Redis may have handed
+// to it in that moment.
+func (l *Listener) Leave(ctx context.Context) error {
+	_ = l.Close() // it may be closed already
+	// Redis may have read the last blocking command and not yet the end of the
+	// connection behind it: a marker set now would be handed to us once more.
+	// It reads the end before anything that is sent after an answer to this.
+	if err := l.q.client.rdb.Exists(ctx, l.q.base.key(keyMarker)).Err(); err != nil {
+		return wrapRedis("marker of "+l.q.base.String(), err)
+	}
+	return l.q.Wake(ctx)
+}
+
 // Wait blocks until the queue's marker says that a job may be there, at most
 // for limit. It returns the time of the earliest delayed job when the marker
 // named one that is still to come, and whether there was a marker at all. Who
@@ -40,8 +53,6 @@ func (l *Listener) Wait(ctx context.Context, limit time.Duration) (due time.Time
 		_ = l.rdb.Close()
 	})
 	defer func() {
-		// Redis must hear of the end before what the caller writes next: a
-		// marker set while it still sees us waiting would be handed to us.
 		if !stop() {
 			<-closed
 		}

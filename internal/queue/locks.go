@@ -76,6 +76,9 @@ func (q *Queue) Mine(ctx context.Context, held []Held) ([]bool, error) {
 // whose reply was lost. It looks at the newest limit active jobs only; older
 // ones cannot be of a claim just made.
 func (q *Queue) Adopt(ctx context.Context, token string, limit int) ([]Job, error) {
+	if limit <= 0 {
+		return nil, nil
+	}
 	ids, err := q.client.rdb.LRange(ctx, q.base.key(keyActive), 0, int64(limit-1)).Result()
 	if err != nil {
 		return nil, wrapRedis("active jobs of "+q.base.String(), err)

@@ -16,10 +16,9 @@ const (
 )
 
 // listen sleeps on the queue's marker whenever the last claim came back short,
-// and makes the worker hungry again. At its end it puts back the marker that it
-// may have taken while its connection was being closed.
+// and makes the worker hungry again.
 func (w *Worker) listen(ctx, writes context.Context, listener *queue.Listener) {
-	defer w.wake(writes)
+	defer w.briefly(writes, "leave", listener.Leave)
 	for {
 		select {
 		case <-ctx.Done():
@@ -48,7 +47,8 @@ func (w *Worker) listen(ctx, writes context.Context, listener *queue.Listener) {
 		w.mu.Unlock()
 		w.nudge()
 		if marked && full {
-			w.wake(writes) // a marker that we took and cannot follow is another's
+			// A marker that we took and cannot follow is another's.
+			w.briefly(writes, "wake", w.cfg.Queue.Wake)
 		}
 	}
 }

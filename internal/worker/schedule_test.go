@@ -14,20 +14,6 @@ import (
 
 func z(score int64, member string) redis.Z { return redis.Z{Score: float64(score), Member: member} }
 
-// nextRun is the cron clock that the command line gives to workers.
-func nextRun(pattern, tz string, after time.Time) (time.Time, bool, error) {
-	schedule, err := cron.Parse(pattern)
-	if err != nil {
-		return time.Time{}, false, err
-	}
-	zone, err := cron.ParseZone(tz)
-	if err != nil {
-		return time.Time{}, false, err
-	}
-	at, ok := schedule.Next(after.In(zone))
-	return at, ok, nil
-}
-
 // schedule writes a scheduler and its first iteration, due now, as BullMQ does.
 func (e *env) schedule(id, record, repeat string) {
 	e.t.Helper()
@@ -67,7 +53,7 @@ func TestSchedulesGoOn(t *testing.T) {
 			t.Parallel()
 			e := onRealRedis(t)
 			l := newLedger()
-			cfg := worker.Config{Concurrency: 3, NextRun: nextRun, Handler: l.around(succeed)}
+			cfg := worker.Config{Concurrency: 3, NextRun: cron.NextRun, Handler: l.around(succeed)}
 			first, second := e.start(cfg), e.start(cfg)
 			e.schedule("s", test.record, test.repeat)
 			e.eventually("iterations", func() bool { return l.ran() >= test.runs })
@@ -112,7 +98,7 @@ func TestSchedulesEnd(t *testing.T) {
 			t.Parallel()
 			e := onRealRedis(t)
 			l := newLedger()
-			r := e.start(worker.Config{Concurrency: 2, NextRun: nextRun, Handler: l.around(succeed)})
+			r := e.start(worker.Config{Concurrency: 2, NextRun: cron.NextRun, Handler: l.around(succeed)})
 			end := time.Now().Add(1200 * time.Millisecond)
 			text := fmt.Sprint(end.UnixMilli())
 			e.schedule("s", strings.ReplaceAll(test.record, "END", text), strings.ReplaceAll(test.repeat, "END", text))

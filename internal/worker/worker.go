@@ -207,12 +207,12 @@ func waitFor(group *sync.WaitGroup, limit time.Duration) {
 	}
 }
 
-// wake sets the queue's marker for other workers.
-func (w *Worker) wake(ctx context.Context) {
+// briefly makes a call that is worth a short wait, and logs its error.
+func (w *Worker) briefly(ctx context.Context, what string, call func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(ctx, lastWait)
 	defer cancel()
-	if err := w.cfg.Queue.Wake(ctx); err != nil {
-		w.errs.report(w.log, w.cfg.Now(), "wake", err)
+	if err := call(ctx); err != nil {
+		w.errs.report(w.log, w.cfg.Now(), what, err)
 	}
 }
 

@@ -101,7 +101,7 @@ func (s setup) config(q worker.Engine, h worker.Handler) worker.Config {
 	cfg := worker.Config{
 		Queue: q, Handler: h, Name: s.Name, Concurrency: s.Concurrency, Lock: ms(s.LockDuration),
 		StalledInterval: ms(s.StalledInterval), MaxStalled: s.MaxStalledCount,
-		MetricsPoints: s.Metrics["maxDataPoints"], NextRun: nextRun,
+		MetricsPoints: s.Metrics["maxDataPoints"], NextRun: cron.NextRun,
 	}
 	if s.Limiter != nil {
 		cfg.Limiter = &queue.Limiter{Max: s.Limiter["max"], Duration: ms(s.Limiter["duration"])}
@@ -110,21 +110,6 @@ func (s setup) config(q worker.Engine, h worker.Handler) worker.Config {
 		cfg.MaxStalled = 1 // BullMQ's default
 	}
 	return cfg
-}
-
-func nextRun(pattern, tz string, after time.Time) (time.Time, bool, error) {
-	schedule, err := cron.Parse(pattern)
-	if err != nil {
-		return time.Time{}, false, err
-	}
-	zone := time.UTC
-	if tz != "" {
-		if zone, err = cron.ParseZone(tz); err != nil {
-			return time.Time{}, false, err
-		}
-	}
-	at, ok := schedule.Next(after.In(zone))
-	return at, ok, nil
 }
 
 // player is the handler that does what the peer's perform does.

@@ -56,9 +56,12 @@ local function ownTaken()
 end
 
 local anyTaken = takeIds()
--- A counter that was lost or set back would hand out ids of existing jobs.
+-- A counter that was lost or set back would hand out ids of existing jobs. It
+-- is moved on in growing steps: there may be millions of them.
+local step = count
 while anyTaken and ownTaken() do
-  counter = call('INCRBY', base .. 'id', count) - count
+  step = step * 2
+  counter = call('INCRBY', base .. 'id', step) - count
   anyTaken = takeIds()
 end
 

@@ -27,7 +27,8 @@ local function takeLock(q, id, key, want)
   return true
 end
 
--- An id without a job is dropped; one whose key is no job is set aside.
+-- An id without a job, or of one of the queue's own keys, is dropped; one whose
+-- key is no job is set aside.
 local function dropEntry(q, id, corrupt, want, reply)
   if corrupt then
     setAside(q, id, want.now)
@@ -46,7 +47,7 @@ local function startAll(q, ids, want, reply)
     local lockKey = key .. ':lock'
     local job = try('HMGET', key, 'name', 'data', 'opts', 'timestamp', 'ats', 'atm', 'defa', 'rjk', 'stacktrace',
       'deid', 'parentKey')
-    if job.err or (not job[1] and call('EXISTS', key) == 0) then
+    if job.err or queueTypes[id] or (not job[1] and call('EXISTS', key) == 0) then
       dropEntry(q, id, job.err, want, reply)
     elseif call('SET', lockKey, token, 'PX', lock, 'NX') or takeLock(q, id, lockKey, want) then
       local starts = job[5] and countText((tonumber(job[5]) or 0) + 1) or '1'
