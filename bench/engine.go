@@ -81,7 +81,8 @@ func run() error {
 func makeJobs(n, priorities int) []queue.NewJob {
 	jobs := make([]queue.NewJob, n)
 	for i := range jobs {
-		jobs[i] = queue.NewJob{Name: "job", Data: fmt.Appendf(nil, `{"index":%d,"ticketId":"TICKET-%08d"}`, i, i)}
+		// The job that the peers add.
+		jobs[i] = queue.NewJob{Name: "noop", Data: []byte(`{"to":"someone@example.com","n":1}`)}
 		if priorities > 0 {
 			jobs[i].Opts.Priority = i%priorities + 1
 		}

@@ -34,11 +34,26 @@ for i = 1, count do
   settingsOf[i] = settings[ARGV[at + i * 3 - 3]]
 end
 
+-- Numbers in a row share all but their last digit: formatting each of them
+-- costs as much as a small command.
+local digits = { '0', '1', '2', '3', '4', '5', '6', '7', '8', '9' }
+local function numberText(n, row)
+  if n < 10 then
+    return string.format('%.0f', n)
+  end
+  local last = n % 10
+  if n - last ~= row.from then
+    row.from, row.head = n - last, string.format('%.0f', (n - last) / 10)
+  end
+  return row.head .. digits[last + 1]
+end
+
 local function takeIds()
+  local row = {}
   for i = 1, count do
     local id = settingsOf[i].id
     if id == '' then
-      id = string.format('%.0f', counter + i)
+      id = numberText(counter + i, row)
     end
     ids[i] = id
     keys[i] = base .. id
