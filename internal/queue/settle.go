@@ -80,13 +80,9 @@ func (q *Queue) Settle(ctx context.Context, outcomes []Outcome, opts SettleOptio
 		claimed, err := q.Claim(ctx, *next)
 		return Settled{Claimed: claimed}, err
 	}
-	args := make([]any, 0, 9+8*len(outcomes))
-	args = append(args, q.nowMS())
-	args = append(args, next.args()...)
-	args = append(args, opts.MetricsPoints, len(outcomes))
-	for i := range outcomes {
-		args = outcomes[i].appendArgs(args)
-	}
+	args := append([]any{q.nowMS()}, next.args()...)
+	args = append(args, opts.MetricsPoints)
+	args = append(args, outcomeArgs(outcomes)...)
 	reply, err := q.run(ctx, scriptSettle, args...)
 	if err != nil {
 		return Settled{}, err
@@ -103,30 +99,70 @@ func (q *Queue) Settle(ctx context.Context, outcomes []Outcome, opts SettleOptio
 	return settled, nil
 }
 
-func (o *Outcome) appendArgs(args []any) []any {
-	args = append(args, string([]byte{byte(o.Kind)}), o.ID, o.Token)
+// terms is what outcomes of one batch mostly have in common, as settle.lua
+// takes it.
+type terms struct{ kind, token, rule, made, stacktrace, more string }
+
+// recentTerms is how many terms an outcome's are compared with.
+const recentTerms = 8
+
+// outcomeArgs writes each distinct terms once, and outcomes that refer to them.
+func outcomeArgs(outcomes []Outcome) []any {
+	var distinct []terms
+	refs := make([]any, 0, 3*len(outcomes))
+	for i := range outcomes {
+		t := outcomes[i].terms()
+		number := len(distinct)
+		for n := len(distinct) - 1; n >= max(0, len(distinct)-recentTerms); n-- {
+			if distinct[n] == t {
+				number = n
+				break
+			}
+		}
+		if number == len(distinct) {
+			distinct = append(distinct, t)
+		}
+		refs = append(refs, number+1, outcomes[i].ID, outcomes[i].value())
+	}
+	args := make([]any, 0, 2+6*len(distinct)+len(refs))
+	args = append(args, len(outcomes), len(distinct))
+	for _, t := range distinct {
+		args = append(args, t.kind, t.token, t.rule, t.made, t.stacktrace, t.more)
+	}
+	return append(args, refs...)
+}
+
+func (o *Outcome) terms() terms {
+	t := terms{kind: string(rune(o.Kind)), token: o.Token}
 	switch o.Kind {
 	case Complete:
-		value := "null"
-		if len(o.ReturnValue) > 0 {
-			value = string(o.ReturnValue)
-		}
-		return append(args, value, o.Keep.rule(), o.made())
+		t.rule, t.made = o.Keep.rule(), o.made()
 	case Fail:
-		return append(args, o.FailedReason, o.Keep.rule(), o.made(), encodeStacktrace(o.Stacktrace), o.Attempts)
+		t.rule, t.made = o.Keep.rule(), o.made()
+		t.stacktrace, t.more = encodeStacktrace(o.Stacktrace), strconv.Itoa(o.Attempts)
 	case RetryNow:
-		lifo := ""
+		t.stacktrace = encodeStacktrace(o.Stacktrace)
 		if o.LIFO {
-			lifo = "lifo"
+			t.more = "lifo"
 		}
-		return append(args, o.FailedReason, encodeStacktrace(o.Stacktrace), lifo)
 	case RetryLater:
-		return append(args, o.FailedReason, encodeStacktrace(o.Stacktrace), o.Delay.Milliseconds())
+		t.stacktrace, t.more = encodeStacktrace(o.Stacktrace), strconv.FormatInt(o.Delay.Milliseconds(), 10)
 	case Postpone:
-		return append(args, o.Delay.Milliseconds())
-	default: // GiveBack
-		return args
+		t.more = strconv.FormatInt(o.Delay.Milliseconds(), 10)
+	case GiveBack:
 	}
+	return t
+}
+
+// value is what is stored of the outcome itself.
+func (o *Outcome) value() string {
+	switch {
+	case o.Kind != Complete:
+		return o.FailedReason
+	case len(o.ReturnValue) == 0:
+		return "null"
+	}
+	return string(o.ReturnValue)
 }
 
 // made returns the attempts made, this one counted, of a job that cannot have

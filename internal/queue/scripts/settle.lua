@@ -3,12 +3,13 @@
 -- KEYS: 1 key base with its final colon
 -- ARGV: 1 now (ms)  2 claim n or 0  3 lock token  4 lock (ms)  5 limiter max
 --       or ''  6 limiter duration (ms) or ''  7 worker name or ''
---       8 metrics points or 0  9 number of outcomes  then per outcome: kind  id
---       token, and by kind:
---       c completed: return value  rule  made
---       f failed for good: reason  rule  made  stacktrace  attempts
---       r retry now, b retry after a delay: reason  stacktrace  'lifo' or delay
---       d delayed without using up an attempt: delay;  w back to wait likewise
+--       8 metrics points or 0  9 number of outcomes  10 number of terms, then 6
+--       for each: kind  token  rule  made  stacktrace  more; then 3 per outcome:
+--       number of its terms (from 1)  id  value
+--       kind: c completed, the value is the return value; f failed for good, r
+--       retry now, b retry after a delay: the value is the reason, more the
+--       attempts allowed, 'lifo' or the delay (ms); d delayed without using up an
+--       attempt, more is the delay; w back to wait likewise
 --       rule: what to keep, '' or count:age:limit, each a number or '-'; made:
 --       attempts made, this one counted, of a job that has neither parent nor
 --       deduplication id and cannot be given one, which spares reading it, or ''
@@ -27,31 +28,37 @@
 local base, now, stamp, count = KEYS[1], tonumber(ARGV[1]), ARGV[1], tonumber(ARGV[9])
 local points = tonumber(ARGV[8])
 
--- How many arguments an outcome has.
-local lengths = { c = 6, f = 8, r = 6, b = 6, d = 4, w = 3 }
-
 -- First look at everything, then write.
-local keys, lockKeys, childKeys, plainKeys = {}, {}, {}, {}
-local argsOf = {} -- where the arguments of each outcome begin
+-- Most outcomes of a batch share their terms, by number.
+local terms, at = {}, 11
+for i = 1, tonumber(ARGV[10]) do
+  local kind = ARGV[at]
+  terms[tostring(i)] = {
+    kind = kind, token = ARGV[at + 1], rule = ARGV[at + 2], made = ARGV[at + 3], stacktrace = ARGV[at + 4],
+    more = ARGV[at + 5], ends = kind == 'c' or kind == 'f', plain = ARGV[at + 3] ~= '',
+  }
+  at = at + 6
+end
+
+local termsOf, ids, values, keys, lockKeys, childKeys, plainKeys = {}, {}, {}, {}, {}, {}, {}
 local ends = { completed = 0, failed = 0 }
-local a = 10
 for i = 1, count do
-  local kind, key = ARGV[a], base .. ARGV[a + 1]
-  argsOf[i] = a
-  keys[i] = key
+  local t, id = terms[ARGV[at]], ARGV[at + 1]
+  local key = base .. id
+  termsOf[i], ids[i], values[i], keys[i] = t, id, ARGV[at + 2], key
   lockKeys[i] = key .. ':lock'
-  if kind == 'c' then
+  if t.kind == 'c' then
     local n = #childKeys
     childKeys[n + 1] = key .. ':dependencies'
     childKeys[n + 2] = key .. ':unsuccessful'
     ends.completed = ends.completed + 1
-  elseif kind == 'f' then
+  elseif t.kind == 'f' then
     ends.failed = ends.failed + 1
   end
-  if (kind == 'c' or kind == 'f') and ARGV[a + 5] ~= '' then
+  if t.plain then
     plainKeys[#plainKeys + 1] = key
   end
-  a = a + lengths[kind]
+  at = at + 3
 end
 
 local guarded = claimGuard .. ' stalled'
@@ -88,18 +95,16 @@ local function read(i, key)
 end
 
 local function check(i)
-  local a, key = argsOf[i], keys[i]
-  local kind, token = ARGV[a], ARGV[a + 2]
-  local plain = kind == 'c' or kind == 'f'
-  if plain and ARGV[a + 5] ~= '' then
+  local t, key = termsOf[i], keys[i]
+  if t.plain then
     if not allPlainExist and call('EXISTS', key) == 0 then
       return -1
     end
-    made[i] = ARGV[a + 5]
+    made[i] = t.made
   elseif not read(i, key) then
     return -1
   end
-  if haveChildren and kind == 'c' then
+  if haveChildren and t.kind == 'c' then
     if try('SCARD', key .. ':dependencies') ~= 0 then
       return -4
     end
@@ -107,7 +112,7 @@ local function check(i)
       return -9
     end
   end
-  if locks[i] ~= token and token ~= '0' then
+  if locks[i] ~= t.token and t.token ~= '0' then
     return locks[i] and -6 or -2
   end
   return 0
@@ -120,8 +125,8 @@ for i = 1, count do
   if code == 0 then
     local n = #unlocked + 1
     unlocked[n] = lockKeys[i]
-    settled[n] = ARGV[argsOf[i] + 1]
-    anyRetry = anyRetry or ARGV[argsOf[i]] == 'r'
+    settled[n] = ids[i]
+    anyRetry = anyRetry or termsOf[i].kind == 'r'
   end
 end
 if #unlocked > 0 then
@@ -184,15 +189,15 @@ local function tellOthers(i, id, completed, value)
 end
 
 -- Returns 0, or -1 for a job whose key was replaced by something else.
-local function finish(i, a)
-  local key, atm, id, value = keys[i], made[i], ARGV[a + 1], ARGV[a + 3]
-  local completed = ARGV[a] == 'c'
+local function finish(i, t)
+  local key, atm, id, value = keys[i], made[i], ids[i], values[i]
+  local completed = t.kind == 'c'
   local list, valueField, stored = 'completed', 'returnvalue', nil
   if completed then
     stored = try('HSET', key, valueField, value, 'finishedOn', stamp, 'atm', atm)
   else
     list, valueField = 'failed', 'failedReason'
-    stored = try('HSET', key, valueField, value, 'finishedOn', stamp, 'atm', atm, 'stacktrace', ARGV[a + 6])
+    stored = try('HSET', key, valueField, value, 'finishedOn', stamp, 'atm', atm, 'stacktrace', t.stacktrace)
     try('HDEL', key, 'defa')
   end
   if type(stored) ~= 'number' then
@@ -203,36 +208,35 @@ local function finish(i, a)
   if parentKeys[i] or deids[i] then
     parentJSON = tellOthers(i, id, completed, value)
   end
-  if not collect(list, id, ARGV[a + 4]) then
+  if not collect(list, id, t.rule) then
     if parentKeys[i] then
       unref(q, key, parentKeys[i], parentJSON, false)
     end
     deleteJobs(base, { id })
   end
   call('XADD', q.events, '*', 'event', list, 'jobId', id, valueField, value, 'prev', 'active')
-  if not completed and tonumber(atm) >= (tonumber(ARGV[a + 7]) or 0) then
-    emit(q, 'retries-exhausted', 'jobId', id, 'attemptsMade', atm)
+  if not completed and tonumber(atm) >= (tonumber(t.more) or 0) then
+    call('XADD', q.events, '*', 'event', 'retries-exhausted', 'jobId', id, 'attemptsMade', atm)
   end
   finished[list] = finished[list] + 1
   return 0
 end
 
 local wakeDelayed = false
-local function goBack(i, a)
-  local key, kind, id = keys[i], ARGV[a], ARGV[a + 1]
+local function goBack(i, t)
+  local key, kind, id = keys[i], t.kind, ids[i]
   if kind == 'r' or kind == 'b' then
-    call('HSET', key, 'failedReason', ARGV[a + 3], 'stacktrace', ARGV[a + 4], 'atm', made[i])
+    call('HSET', key, 'failedReason', values[i], 'stacktrace', t.stacktrace, 'atm', made[i])
   end
-  local delay = kind == 'b' and ARGV[a + 5] or kind == 'd' and ARGV[a + 3]
-  if delay then
-    call('HSET', key, 'delay', delay)
-    enqueueDelayed(q, id, now + tonumber(delay))
+  if kind == 'b' or kind == 'd' then
+    call('HSET', key, 'delay', t.more)
+    enqueueDelayed(q, id, now + tonumber(t.more))
     wakeDelayed = true
     return
   end
   local priority = tonumber(call('HGET', key, 'priority') or '') or 0
   if kind == 'r' then
-    enqueue(q, id, priority, ARGV[a + 5] == 'lifo' and 'RPUSH' or 'LPUSH')
+    enqueue(q, id, priority, t.more == 'lifo' and 'RPUSH' or 'LPUSH')
   elseif priority > 0 then
     call('ZADD', q.prioritized, priority * 4294967296, id)
   else
@@ -245,14 +249,13 @@ end
 local left = leaveActive(q, settled)
 for i = 1, count do
   if codes[i] == 0 then
-    local a = argsOf[i]
-    local id, kind = ARGV[a + 1], ARGV[a]
+    local id, t = ids[i], termsOf[i]
     if not left[id] then
       codes[i] = -3
-    elseif kind == 'c' or kind == 'f' then
-      codes[i] = finish(i, a)
+    elseif t.ends then
+      codes[i] = finish(i, t)
     else
-      goBack(i, a)
+      goBack(i, t)
     end
     left[id] = nil -- a second outcome of the same job comes too late
   end
