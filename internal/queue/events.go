@@ -300,29 +300,49 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 func (s *stream) wrap(err error) error { return wrapRedis("events of "+s.base.String(), err) }
 
-// ReadEvents returns up to count events that the queue's stream still holds,
-// from one id to another, both included; "-" is the oldest and "+" the newest.
-// With a from of "+" they come newest first.
-func (q *Queue) ReadEvents(ctx context.Context, from, to string, count int64) ([]Event, error) {
-	read := q.client.rdb.XRangeN
-	if from == "+" {
-		read = q.client.rdb.XRevRangeN
-	}
-	entries, err := read(ctx, q.base.key(keyEvents), from, to, count).Result()
+// ReadEvents returns the events among count entries that the queue's stream
+// still holds, from one id to another, both included unless an id has a
+// parenthesis in front of it; "-" is the oldest and "+" the newest. Last is the
+// id of the last entry read, event or not; empty when there are no more.
+func (q *Queue) ReadEvents(ctx context.Context, from, to string, count int64) (events []Event, last string, err error) {
+	return q.decodeEvents(q.client.rdb.XRangeN(ctx, q.base.key(keyEvents), from, to, count).Result())
+}
+
+// ReadEventsBack is [Queue.ReadEvents] with the newest first: from is the newer
+// end.
+func (q *Queue) ReadEventsBack(ctx context.Context, from, to string, count int64) (events []Event, last string, err error) {
+	return q.decodeEvents(q.client.rdb.XRevRangeN(ctx, q.base.key(keyEvents), from, to, count).Result())
+}
+
+// NewestEvent returns the id of the newest entry of the queue's stream, behind
+// which everything is new; FromStart when there is none.
+func (q *Queue) NewestEvent(ctx context.Context) (string, error) {
+	id, err := newestID(ctx, q.client.rdb, q.base.key(keyEvents))
 	if err != nil {
-		return nil, wrapRedis("events of "+q.base.String(), err)
+		return "", wrapRedis("events of "+q.base.String(), err)
 	}
-	events := make([]Event, 0, len(entries))
+	if id == (streamID{}) {
+		return FromStart, nil
+	}
+	return id.String(), nil
+}
+
+func (q *Queue) decodeEvents(entries []redis.XMessage, err error) ([]Event, string, error) {
+	if err != nil {
+		return nil, "", wrapRedis("events of "+q.base.String(), err)
+	}
+	events, last := make([]Event, 0, len(entries)), ""
 	for _, entry := range entries {
 		id, err := parseStreamID(entry.ID)
 		if err != nil {
-			return events, wrapRedis("events of "+q.base.String(), err)
+			return events, last, wrapRedis("events of "+q.base.String(), err)
 		}
+		last = entry.ID
 		if event, ok := decodeEvent(q.base, id, entry); ok {
 			events = append(events, event)
 		}
 	}
-	return events, nil
+	return events, last, nil
 }
 
 // decodeEvent returns false for an entry that names no event.

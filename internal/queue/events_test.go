@@ -334,26 +334,36 @@ func TestReadEvents(t *testing.T) {
 		}
 		e.emit(e.base, "6-0", "foreign", "x")
 		for _, test := range []struct {
-			from, to string
-			count    int64
-			want     string
+			read       func(context.Context, string, string, int64) ([]queue.Event, string, error)
+			from, to   string
+			count      int64
+			want, last string
 		}{
-			{"-", "+", 3, "e1 e2 e3"},
-			{"-", "+", 100, "e1 e2 e3 e4 e5"},
-			{"2", "4", 100, "e2 e3 e4"},
-			{"+", "-", 3, "e5 e4"},
-			{"+", "4", 100, "e5 e4"},
+			{e.q.ReadEvents, "-", "+", 3, "e1 e2 e3", "3-0"},
+			{e.q.ReadEvents, "-", "+", 100, "e1 e2 e3 e4 e5", "6-0"},
+			{e.q.ReadEvents, "2", "4", 100, "e2 e3 e4", "4-0"},
+			{e.q.ReadEvents, "(2-0", "4", 100, "e3 e4", "4-0"},
+			{e.q.ReadEvents, "(6-0", "+", 100, "", ""},
+			{e.q.ReadEventsBack, "+", "-", 3, "e5 e4", "4-0"},
+			{e.q.ReadEventsBack, "+", "-", 1, "", "6-0"},
+			{e.q.ReadEventsBack, "(4-0", "2", 100, "e3 e2", "2-0"},
 		} {
-			events, err := e.q.ReadEvents(e.ctx, test.from, test.to, test.count)
+			events, last, err := test.read(e.ctx, test.from, test.to, test.count)
 			e.must(err)
 			var got []string
 			for _, event := range events {
 				got = append(got, event.Type)
 			}
-			if diff := cmp.Diff(strings.Fields(test.want), got); diff != "" {
-				e.t.Errorf("%+v: %s", test, diff)
+			if strings.Join(got, " ") != test.want || last != test.last {
+				e.t.Errorf("from %s to %s, %d: %q up to %s; want %q up to %s", test.from, test.to, test.count, got, last, test.want, test.last)
 			}
 		}
+		newest, err := e.q.NewestEvent(e.ctx)
+		e.must(err)
+		same(e, "newest", "6-0", newest)
+		newest, err = e.fork().q.NewestEvent(e.ctx)
+		e.must(err)
+		same(e, "newest of no stream", queue.FromStart, newest)
 	})
 }
 
