@@ -15,6 +15,7 @@ import (
 
 func newFailedCommand(a *app) *cobra.Command {
 	opts := &selection{limit: defaultLimit}
+	var by string
 	cmd := &cobra.Command{
 		Use:     "failed [QUEUE]...",
 		Short:   "List the failed jobs and why they failed",
@@ -23,12 +24,17 @@ func newFailedCommand(a *app) *cobra.Command {
 without QUEUE those of every queue. QUEUE may also be a pattern in quotes, or
 @ROLE for all queues of a role.
 
-At most 50 jobs are listed unless --limit says otherwise; 0 means all.`,
+At most 50 jobs are listed unless --limit says otherwise; 0 means all.
+
+With --by cause the jobs are counted by why they failed instead: reasons that
+differ only in numbers, addresses and ids count as one. The id of a cause chooses
+its jobs with --cause, here and on retry and remove.`,
 		Example: `  qctl failed
   qctl failed email orchestration
   qctl failed @workforce0 --since 24h
   qctl failed email --name 'digest*' --limit 0 -o ndjson
-  qctl failed email -o json | jq -r '.[].failedReason' | sort | uniq -c`,
+  qctl failed orchestration --by cause
+  qctl failed orchestration --cause 3f9a1c --limit 0 -o ndjson | jq -r .id`,
 		Args:              argumentCount(0, -1, "QUEUE"),
 		ValidArgsFunction: completeQueues(a, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -37,10 +43,22 @@ At most 50 jobs are listed unless --limit says otherwise; 0 means all.`,
 			}
 			ctx, cancel := a.context(cmd)
 			defer cancel()
-			return runFailed(ctx, a, opts, args, !cmd.Flags().Changed("limit"))
+			limited := cmd.Flags().Changed("limit")
+			switch by {
+			case "":
+				return runFailed(ctx, a, opts, args, !limited)
+			case "cause":
+				if !limited {
+					opts.limit = 0
+				}
+				return runCauses(ctx, a, opts, args)
+			}
+			return &usageError{err: fmt.Errorf("--by %q: failed jobs are grouped by cause", by)}
 		},
 	}
 	opts.addFlags(cmd.Flags())
+	cmd.Flags().StringVar(&by, "by", "", "count by `WHAT`: cause")
+	_ = cmd.RegisterFlagCompletionFunc("by", cobra.FixedCompletions([]string{"cause"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

@@ -158,7 +158,7 @@ func limitQueue(ctx context.Context, t target, opts *limitOptions) (limitView, e
 		Queue: t.Name, KeyBase: t.base().String(), limitsView: viewOfLimits(after), Before: viewOfLimits(before),
 		DryRun: opts.dryRun, label: t.label(),
 	}
-	view.Changed = view.limitsView.String() != view.Before.String()
+	view.Changed = view.String() != view.Before.String()
 	if opts.dryRun || !view.Changed {
 		return view, nil
 	}
@@ -190,7 +190,7 @@ func (v limitsView) String() string {
 
 // text is the line for people.
 func (v limitView) text() string {
-	label, now := render.Text(v.label), v.limitsView.String()
+	label, now := render.Text(v.label), v.String()
 	switch {
 	case !v.Changed:
 		return label + ": " + now

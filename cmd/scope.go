@@ -63,7 +63,7 @@ func (s scope) each(ctx context.Context, q *queue.Queue, visit func(ids []string
 
 // pick parts a page into the jobs that belong to the selection and the others.
 func (s scope) pick(ctx context.Context, q *queue.Queue, ids []string) (picked, others []string, err error) {
-	byTimeAlone := s.nameGlob == nil && s.idGlob == nil && s.state.Finished()
+	byTimeAlone := s.nameGlob == nil && s.idGlob == nil && s.cause == "" && s.state.Finished()
 	if !s.filtered() || byTimeAlone { // Redis has looked at the time
 		for _, id := range ids {
 			if s.except[id] {

@@ -22,6 +22,7 @@ type selection struct {
 	stateNames []string
 	name       string
 	id         string
+	cause      string
 	sinceText  string
 	untilText  string
 	olderThan  string
@@ -40,6 +41,7 @@ type selection struct {
 func (s *selection) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.name, "name", s.name, "only jobs whose name matches the `GLOB`")
 	flags.StringVar(&s.id, "id", s.id, "only jobs whose id matches the `GLOB`")
+	flags.StringVar(&s.cause, "cause", s.cause, "only jobs that failed for the cause with this `ID` (qctl failed --by cause)")
 	flags.StringVar(&s.sinceText, "since", s.sinceText,
 		"only jobs finished, or created if unfinished, since `TIME`: 2h, today, 2030-12-25 09:00")
 	flags.StringVar(&s.untilText, "until", s.untilText, "only jobs finished, or created if unfinished, until `TIME`")
@@ -75,7 +77,21 @@ func (s *selection) validate(a *app, flags *pflag.FlagSet, states ...queue.State
 	if s.idGlob, err = globFlag(flags, "id", s.id); err != nil {
 		return err
 	}
+	if flags.Changed("cause") && !isCauseID(s.cause) {
+		return &usageError{
+			err:  fmt.Errorf("--cause %q is not the id of a cause", s.cause),
+			hint: "qctl failed --by cause lists the causes with their ids",
+		}
+	}
 	return s.parseTimes(a.now(), a.local, flags)
+}
+
+// leastCauseID is how many characters of a cause's id stand for it.
+const leastCauseID = 3
+
+// isCauseID reports whether a text may be the id of a cause, or its beginning.
+func isCauseID(text string) bool {
+	return len(text) >= leastCauseID && strings.Trim(text, "0123456789abcdef") == ""
 }
 
 // parseTimes reads the three flags that bound the time.
@@ -109,7 +125,7 @@ func (s *selection) parseTimes(now time.Time, local *time.Location, flags *pflag
 // filtered reports whether jobs must be read to know whether they belong to the
 // selection.
 func (s *selection) filtered() bool {
-	return s.nameGlob != nil || s.idGlob != nil || !s.since.IsZero() || !s.until.IsZero()
+	return s.nameGlob != nil || s.idGlob != nil || s.cause != "" || !s.since.IsZero() || !s.until.IsZero()
 }
 
 // fields is what filter looks at.
@@ -117,6 +133,9 @@ func (s *selection) fields() queue.Fields {
 	fields := queue.Fields(0)
 	if s.nameGlob != nil {
 		fields |= queue.FieldName
+	}
+	if s.cause != "" {
+		fields |= queue.FieldFailedReason
 	}
 	if !s.since.IsZero() || !s.until.IsZero() {
 		fields |= queue.FieldTimestamp | queue.FieldFinishedOn
@@ -132,6 +151,11 @@ func (s *selection) filter(job queue.Job) bool {
 	}
 	if s.idGlob != nil && !s.idGlob.MatchString(job.ID) {
 		return false
+	}
+	if s.cause != "" {
+		if id, _ := queue.Cause(job.FailedReason); job.State != queue.StateFailed || !strings.HasPrefix(id, s.cause) {
+			return false
+		}
 	}
 	if s.since.IsZero() && s.until.IsZero() {
 		return true

@@ -56,8 +56,12 @@ var eventStyles = map[string]Style{
 
 func eventCells(e queue.Event, o Options) []Cell {
 	return []Cell{
-		clockCell(e.Time, o), TextCell(e.Queue.Name), {Text: e.Type, Style: eventStyles[e.Type]}, TextCell(e.JobID),
-		TextCell(eventDetail(e)), TextCell(e.ID),
+		clockCell(e.Time, o),
+		TextCell(e.Queue.Name),
+		{Text: e.Type, Style: eventStyles[e.Type]},
+		TextCell(e.JobID),
+		TextCell(eventDetail(e)),
+		TextCell(e.ID),
 	}
 }
 
