@@ -114,7 +114,7 @@ func (q *Queue) Read(ctx context.Context, ids []string, fields Fields, limit int
 		limit = ListFieldLimit
 	}
 	jobs = make([]Job, 0, len(ids))
-	err = q.read(ctx, ids, readOptions{fields: fields, limit: limit}, func(job Job, exists bool) {
+	err = q.readMany(ctx, ids, fields, limit, func(job Job, exists bool) {
 		if exists {
 			jobs = append(jobs, job)
 		} else {
@@ -136,6 +136,7 @@ func (q *Queue) StateOf(ctx context.Context, ids []string) ([]State, error) {
 	return states, err
 }
 
+// readOptions are for the script, which also tells where jobs are.
 type readOptions struct {
 	fields Fields
 	limit  int64
