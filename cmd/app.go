@@ -31,9 +31,10 @@ type app struct {
 
 	flags globalFlags
 
-	config *config.Config
-	conn   *redisconn.Conn
-	client *queue.Client
+	config    *config.Config
+	configErr error
+	conn      *redisconn.Conn
+	client    *queue.Client
 }
 
 // globalFlags are the flags of every command.
@@ -44,6 +45,7 @@ type globalFlags struct {
 	readOnly bool
 	timeout  time.Duration
 	color    string
+	config   configFlags
 	changed  func(name string) bool
 }
 
@@ -54,11 +56,16 @@ func (a *app) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&a.flags.readOnly, "read-only", false, "refuse every change before it is sent")
 	flags.DurationVar(&a.flags.timeout, "timeout", 0, "give up after this `TIME` (default none)")
 	flags.StringVar(&a.flags.color, "color", "auto", "use colours: auto, always, never")
+	a.flags.config.addFlags(flags)
 	a.flags.changed = flags.Changed
 }
 
-// format returns the output format that was asked for.
+// format returns the output format that was asked for, or that the
+// configuration has. What is wrong with that is reported where it is needed.
 func (a *app) format() (render.Format, error) {
+	if !a.flags.changed("output") {
+		_, _ = a.loadConfig()
+	}
 	f, err := render.ParseFormat(a.flags.output)
 	if err != nil {
 		return f, &usageError{err: err}
@@ -92,33 +99,23 @@ func (a *app) context(cmd *cobra.Command) (context.Context, context.CancelFunc) 
 
 // loadConfig reads the settings once; it needs no Redis.
 func (a *app) loadConfig() (*config.Config, error) {
-	if a.config != nil {
-		return a.config, nil
+	if a.config == nil && a.configErr == nil {
+		a.config, a.configErr = a.readConfig()
 	}
-	c, warnings, err := config.Load(a.lookupEnv, a.environ())
-	if err != nil {
-		return nil, err
-	}
+	return a.config, a.configErr
+}
+
+func (a *app) readConfig() (*config.Config, error) {
+	c, warnings, err := config.LoadFrom(a.sources())
 	for _, w := range warnings {
 		a.warn("%s", w)
 	}
-	flag := func(name string) config.Origin { return config.Origin{Source: config.Flag, Detail: "--" + name} }
-	if a.flags.changed("prefix") {
-		if err := c.SetPrefix(a.flags.prefix, flag("prefix")); err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return nil, err
 	}
-	if a.flags.readOnly {
-		c.SetReadOnly(true, flag("read-only"))
+	if err := a.applyFlags(c); err != nil {
+		return nil, err
 	}
-	switch a.flags.color {
-	case "auto":
-	case "always", "never":
-		a.streams.SetColor(a.flags.color == "always")
-	default:
-		return nil, &usageError{err: fmt.Errorf("--color %q is not auto, always or never", a.flags.color)}
-	}
-	a.config = c
 	return c, nil
 }
 
@@ -131,20 +128,14 @@ func (a *app) connect() (*queue.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	settings, err := redisconn.FromEnv(a.redisEnv())
+	settings, err := a.redisSettings(c)
 	if err != nil {
 		return nil, err
-	}
-	if a.flags.changed("redis") {
-		settings.URLs = []redisconn.Secret{redisconn.NewSecret(a.flags.redis)}
-		if redisconn.HasPassword(a.flags.redis) {
-			a.warn("a password on the command line is seen by every user of this machine: use REDIS_URL or REDIS_PASSWORD_FILE")
-		}
 	}
 	if len(settings.URLs) == 0 {
 		return nil, &usageError{
 			err:  errors.New("no Redis given"),
-			hint: "set REDIS_URL, or add --redis redis://127.0.0.1:6379",
+			hint: "set REDIS_URL, add --redis redis://127.0.0.1:6379, or write redis: {url: ...} into qctl.yaml",
 		}
 	}
 	settings.ReadOnly = c.ReadOnly

@@ -95,6 +95,7 @@ var outcomes = []outcome{
 	{as[*notFoundError], exitNotFound, ""},
 	{is(config.ErrInvalid), exitUsage, ""},
 	{is(redisconn.ErrSecretExposed), exitDenied, ""},
+	{is(config.ErrSecretExposed), exitDenied, ""},
 	{as[*redisconn.ConfigError], exitUsage, ""},
 	{is(queue.ErrInvalidName), exitUsage, ""},
 	{is(queue.ErrInvalidOption), exitUsage, ""},
@@ -202,15 +203,20 @@ func (a *app) report(err error) int {
 	if code == exitDone {
 		return code
 	}
-	if f, formatErr := a.format(); formatErr == nil && asJSON(f) {
+	if f, formatErr := render.ParseFormat(a.flags.output); formatErr == nil && asJSON(f) {
 		a.reportJSON(err, code, hint)
 		return code
 	}
-	text := render.Text(err.Error())
-	if code == exitBug {
-		text = render.Multiline(err.Error())
+	switch {
+	case code == exitBug:
+		fmt.Fprintf(a.streams.Err, "qctl: %s\n", render.Multiline(err.Error()))
+	case errors.Is(err, config.ErrInvalid): // a file has many mistakes, each with its own line
+		for _, part := range split(err) {
+			fmt.Fprintf(a.streams.Err, "qctl: %s\n", render.Text(part.Error()))
+		}
+	default:
+		fmt.Fprintf(a.streams.Err, "qctl: %s\n", render.Text(err.Error()))
 	}
-	fmt.Fprintf(a.streams.Err, "qctl: %s\n", text)
 	if hint != "" {
 		fmt.Fprintf(a.streams.Err, "hint: %s\n", render.Text(hint))
 	}

@@ -134,6 +134,7 @@ const (
 // commands lists every command, in the order of its group.
 func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
+		newTopCommand(a),
 		newStatsCommand(a),
 		newQueuesCommand(a),
 		newWorkersCommand(a),
@@ -153,6 +154,8 @@ func commands(a *app) []*cobra.Command {
 		newDrainCommand(a),
 		newObliterateCommand(a),
 		newWorkerCommand(a),
+		newInitCommand(a),
+		newConfigCommand(a),
 		newCompletionCommand(a),
 		newVersionCommand(a),
 	}

@@ -13,8 +13,15 @@ import (
 	"github.com/qctl/qctl/internal/render"
 )
 
+// statsOptions are the flags of qctl stats.
+type statsOptions struct {
+	watch    bool
+	interval time.Duration
+}
+
 func newStatsCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	opts := &statsOptions{}
+	cmd := &cobra.Command{
 		Use:     "stats [QUEUE]...",
 		Short:   "Show how many jobs queues hold, and whether they move",
 		GroupID: groupLook,
@@ -24,19 +31,71 @@ last minute; without QUEUE of every queue of this Redis. QUEUE may also be a
 pattern in quotes, or @ROLE for all queues of a role.
 
 Jobs of a paused queue count as waiting. The number of workers is ? where Redis
-does not list its clients.`,
+does not list its clients.
+
+With --watch the numbers are printed again and again, until interrupted or for
+as long as --timeout says.`,
 		Example: `  qctl stats
   qctl stats email orchestration
   qctl stats 'queue:*' -o wide
   qctl stats @synthstack -o json
+  qctl stats --watch --interval 5s
   qctl stats -o json | jq -r '.[] | select(.failed > 0) | .keyBase'`,
 		Args:              argumentCount(0, -1, "QUEUE"),
 		ValidArgsFunction: completeQueues(a, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := a.context(cmd)
 			defer cancel()
+			if opts.watch {
+				return watchStats(ctx, a, opts, args)
+			}
 			return runStats(ctx, a, args)
 		},
+	}
+	cmd.Flags().BoolVarP(&opts.watch, "watch", "w", false, "print again and again")
+	cmd.Flags().DurationVar(&opts.interval, "interval", 2*time.Second, "with --watch: `TIME` from one print to the next")
+	return cmd
+}
+
+// leastInterval keeps a watch from being a load.
+const leastInterval = 100 * time.Millisecond
+
+// watchStats prints the stats until ctx ends. It survives a Redis that does not
+// answer, which it tells.
+func watchStats(ctx context.Context, a *app, opts *statsOptions, args []string) error {
+	format, err := a.format()
+	switch {
+	case err != nil:
+		return err
+	case format == render.FormatJSON:
+		return &usageError{err: errors.New("--watch never ends a JSON document"), hint: "use -o ndjson"}
+	case opts.interval < leastInterval:
+		return &usageError{err: fmt.Errorf("--interval %s is shorter than %s", opts.interval, leastInterval)}
+	}
+	for first := true; ; first = false {
+		if !first && format != render.FormatNDJSON {
+			if _, err := fmt.Fprintf(a.streams.Out, "\n%s\n", a.now().In(a.local).Format(time.DateTime)); err != nil {
+				return err
+			}
+		}
+		err := runStats(ctx, a, args)
+		class := queue.Classify(err)
+		lost := class == queue.ClassUnreachable || class == queue.ClassUnknown || class == queue.ClassRefused
+		switch {
+		case ctx.Err() != nil: // below
+		case err != nil && (first || !lost):
+			return err
+		case err != nil:
+			a.warn("%s", err)
+		}
+		select {
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return nil // as long as --timeout said
+			}
+			return ctx.Err()
+		case <-time.After(opts.interval):
+		}
 	}
 }
 

@@ -111,11 +111,11 @@ func runWorker(ctx context.Context, a *app, opts *workerOptions) error {
 	if len(opts.queues) == 0 {
 		return &usageError{err: errors.New("no queue given"), hint: "add --queue QUEUE"}
 	}
-	run, closeHandler, err := opts.makeHandler()
+	given, err := opts.givenHandler()
 	if err != nil {
 		return err
 	}
-	defer closeHandler()
+	defer given.close()
 	var workers []*worker.Worker
 	for _, name := range opts.queues {
 		t, err := workerTarget(ctx, a, opts, name)
@@ -126,6 +126,13 @@ func runWorker(ctx context.Context, a *app, opts *workerOptions) error {
 		if err != nil {
 			return err
 		}
+		run := given
+		if run.Handler == nil {
+			if run, err = configuredHandler(t); err != nil {
+				return err
+			}
+			defer run.close()
+		}
 		cfg.Handler, cfg.Log = run, log
 		w, err := worker.New(cfg)
 		if err != nil {
@@ -133,7 +140,7 @@ func runWorker(ctx context.Context, a *app, opts *workerOptions) error {
 		}
 		workers = append(workers, w)
 		log.Info("working", "queue", t.base().String(), "concurrency", cfg.Concurrency,
-			"from", opts.concurrencyOrigin(a, t), "rate", rateText(cfg.Limiter), "handler", opts.handlerText())
+			"from", opts.concurrencyOrigin(a, t), "rate", rateText(cfg.Limiter), "handler", run.text)
 	}
 	if err := a.client.Ping(ctx); err != nil {
 		return err
@@ -201,37 +208,54 @@ func (a *app) printWorkerStats(s worker.Stats) error {
 	return err
 }
 
-// makeHandler returns what runs the jobs. A queue without a handler would
-// complete jobs that nobody handled.
-func (o *workerOptions) makeHandler() (worker.Handler, func(), error) {
+// jobHandler is what runs the jobs, with what the log calls it.
+type jobHandler struct {
+	worker.Handler
+	text  string
+	close func()
+}
+
+func programHandler(cfg handler.ProgramConfig) (jobHandler, error) {
+	p, err := handler.NewProgram(cfg)
+	if err != nil {
+		return jobHandler{}, &usageError{err: err}
+	}
+	return jobHandler{Handler: p, text: strings.Join(cfg.Args, " "), close: func() { _ = p.Close() }}, nil
+}
+
+// givenHandler returns what the command line says runs the jobs of all queues;
+// one without a Handler when it says nothing.
+func (o *workerOptions) givenHandler() (jobHandler, error) {
 	nothing := func() {}
 	switch {
 	case o.handler != "" && len(o.program) > 0:
-		return nil, nothing, &usageError{err: errors.New("--handler and a program exclude each other")}
+		return jobHandler{}, &usageError{err: errors.New("--handler and a program exclude each other")}
 	case o.handler != "":
 		h, err := handler.Parse(o.handler)
 		if err != nil {
-			return nil, nothing, &usageError{err: fmt.Errorf("--handler: %w", err)}
+			return jobHandler{}, &usageError{err: fmt.Errorf("--handler: %w", err)}
 		}
-		return h, nothing, nil
+		return jobHandler{Handler: h, text: o.handler, close: nothing}, nil
 	case len(o.program) > 0:
-		p, err := handler.NewProgram(handler.ProgramConfig{Args: o.program, InheritEnv: true})
-		if err != nil {
-			return nil, nothing, &usageError{err: err}
-		}
-		return p, func() { _ = p.Close() }, nil
+		return programHandler(handler.ProgramConfig{Args: o.program, InheritEnv: true})
 	}
-	return nil, nothing, &usageError{
-		err:  errors.New("no handler: nothing would run the jobs"),
-		hint: "put the program after --, as in: qctl worker --queue email -- ./send.sh",
-	}
+	return jobHandler{close: nothing}, nil
 }
 
-func (o *workerOptions) handlerText() string {
-	if o.handler != "" {
-		return o.handler
+// configuredHandler returns what the configuration says runs the jobs of a
+// queue. One without a handler would complete jobs that nobody handled.
+func configuredHandler(t target) (jobHandler, error) {
+	h := t.Queue.Handler
+	if h == nil {
+		return jobHandler{}, &usageError{
+			err:  fmt.Errorf("no handler: nothing would run the jobs of %s", t.label()),
+			hint: "put the program after --, as in: qctl worker --queue email -- ./send.sh",
+		}
 	}
-	return strings.Join(o.program, " ")
+	if err := h.CheckSupported(); err != nil {
+		return jobHandler{}, fmt.Errorf("queue %s: %w", t.label(), err)
+	}
+	return programHandler(handler.ProgramConfig{Args: h.Program, Env: h.Env})
 }
 
 func workerTarget(ctx context.Context, a *app, opts *workerOptions, name string) (target, error) {

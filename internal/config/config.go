@@ -1,7 +1,9 @@
 package config
 
 import (
+	"slices"
 	"strconv"
+	"time"
 )
 
 // MinConcurrency and MaxConcurrency bound the jobs one worker process runs at
@@ -19,6 +21,19 @@ type Config struct {
 	ReadOnly bool    // refuse every write before it is sent
 	Queues   []Queue // in the order in which they are shown
 
+	Redis     Redis    // as the file, the context and the environment have it
+	Protected []string // queues, or patterns of them, to be careful with
+	Schedules []Schedule
+
+	Output  string        // format of results
+	Color   string        // auto, always or never
+	Timeout time.Duration // of a command; 0: none
+
+	File     string   // the file that was read; empty: none
+	Context  string   // the context in use; empty: none
+	Contexts []string // the names of all, in the order of the file
+
+	sources Sources
 	origins map[string]Origin // by path; what is missing is built-in
 	follows map[string]bool   // aliases whose prefix is the one above
 }
@@ -28,6 +43,8 @@ func builtin() *Config {
 	c := &Config{
 		Prefix:  DefaultPrefix,
 		Queues:  builtinQueues(),
+		Output:  "table",
+		Color:   "auto",
 		origins: map[string]Origin{},
 		follows: map[string]bool{},
 	}
@@ -81,11 +98,44 @@ func (c *Config) SetReadOnly(readOnly bool, from Origin) {
 	}
 }
 
+// SetOutput sets the format of results.
+func (c *Config) SetOutput(format string, from Origin) {
+	if c.claim("output", from) {
+		c.Output = format
+	}
+}
+
+// SetColor sets when colours are used: auto, always or never.
+func (c *Config) SetColor(color string, from Origin) {
+	if c.claim("color", from) {
+		c.Color = color
+	}
+}
+
+// SetTimeout sets the time after which a command gives up; 0 is never.
+func (c *Config) SetTimeout(timeout time.Duration, from Origin) {
+	if c.claim("timeout", from) {
+		c.Timeout = timeout
+	}
+}
+
 // SetCluster sets whether the server is a Redis Cluster, which changes the
 // default key base of every queue without a hash tag.
 func (c *Config) SetCluster(cluster bool, from Origin) {
 	if c.claim("cluster", from) {
 		c.Cluster = cluster
+	}
+}
+
+// SetRedisURL sets the address of Redis. What the file says about the server it
+// names goes with the file's address; timeouts stay.
+func (c *Config) SetRedisURL(url string, from Origin) {
+	if !c.claim("redis.url", from) {
+		return
+	}
+	c.Redis = Redis{
+		URL: NewSecret(url), DialTimeout: c.Redis.DialTimeout, ReadTimeout: c.Redis.ReadTimeout,
+		WriteTimeout: c.Redis.WriteTimeout, PoolSize: c.Redis.PoolSize,
 	}
 }
 
@@ -123,11 +173,16 @@ func (c *Config) index(alias string) int {
 	return -1
 }
 
-// clone returns a copy that shares nothing with q.
+// clone returns a copy whose limiter and handler may be changed.
 func (q Queue) clone() Queue {
 	if q.Limiter != nil {
 		limiter := *q.Limiter
 		q.Limiter = &limiter
+	}
+	if q.Handler != nil {
+		h := *q.Handler
+		h.Program, h.Stdio, h.Env = slices.Clone(h.Program), slices.Clone(h.Stdio), slices.Clone(h.Env)
+		q.Handler = &h
 	}
 	return q
 }

@@ -17,9 +17,10 @@ const (
 	wantBool        = "want true, yes, on, 1 or false, no, off, 0"
 )
 
-// Warning is something odd in the environment that stops nothing.
+// Warning is something odd in the environment or about the file that stops
+// nothing.
 type Warning struct {
-	Variable   string
+	Variable   string // or the file
 	Message    string
 	Suggestion string // the alias that was probably meant; may be empty
 }
@@ -33,25 +34,48 @@ func (w Warning) String() string {
 	return text
 }
 
-// Load builds the configuration from the built-in tables and the environment.
-// env looks up one variable as os.LookupEnv does; environ lists all as
-// os.Environ does and serves to find misspelled ones. Every refused variable is
-// reported in the one returned error, which joins ValueErrors; the Config is
-// nil then, and the warnings are still valid.
+// Load builds the configuration from the built-in tables and the environment
+// alone. env looks up one variable as os.LookupEnv does; environ lists all as
+// os.Environ does and serves to find misspelled ones. For errors and warnings
+// see [LoadFrom].
 func Load(env func(string) (string, bool), environ []string) (*Config, []Warning, error) {
-	c := builtin()
+	return LoadFrom(Sources{Env: env, Environ: environ, NoFile: true})
+}
+
+// loadEnv applies the environment.
+func (c *Config) loadEnv(env func(string) (string, bool), environ []string) ([]Warning, error) {
 	var errs []error
 	warnings, err := c.loadPrefix(env)
 	errs = append(errs, err, c.loadReadOnly(env))
+	c.loadRedis(env)
 
 	variables, err := c.concurrencyVariables()
 	errs = append(errs, err, c.loadConcurrency(env, variables))
-	warnings = append(warnings, c.unmatched(environ, variables)...)
+	return append(warnings, c.unmatched(environ, variables)...), errors.Join(errs...)
+}
 
-	if err := errors.Join(errs...); err != nil {
-		return nil, warnings, err
+// loadRedis notes the variables that say where Redis is. Whether they are right
+// is for the one who connects to say. A context that was chosen by flag is not
+// moved to another server by a variable.
+func (c *Config) loadRedis(env func(string) (string, bool)) {
+	if c.Origin("context").Source == Flag && c.Origin("redis.url").Source == File {
+		return
 	}
-	return c, warnings, nil
+	note := func(variable, path string, set func(value string)) {
+		if value, ok := env(variable); ok && value != "" {
+			c.origins[path] = Origin{Env, variable}
+			set(value)
+		}
+	}
+	if url, ok := env("REDIS_URL"); ok && url != "" {
+		c.SetRedisURL(url, Origin{Env, "REDIS_URL"})
+	}
+	note("REDIS_SENTINEL_NAME", "redis.sentinel.name", func(v string) { c.Redis.SentinelName = v })
+	note("REDIS_SENTINEL_PASSWORD", "redis.sentinel.password", func(v string) {
+		c.Redis.SentinelPassword, c.Redis.SentinelPasswordFile = NewSecret(v), ""
+	})
+	note("REDIS_PASSWORD_FILE", "redis.passwordFile", func(v string) { c.Redis.Password, c.Redis.PasswordFile = Secret{}, v })
+	note("REDIS_CLUSTER_MODE", "redis.cluster", func(v string) { c.Redis.Cluster, _ = ParseBool(v) })
 }
 
 // loadPrefix reads QCTL_PREFIX, which wins, and BULLMQ_PREFIX.
@@ -120,7 +144,7 @@ func (c *Config) concurrencyVariables() (map[string]string, error) {
 		variable := concurrencyVariable + variableWord(q.Alias)
 		if other, taken := aliases[variable]; taken {
 			errs = append(errs, &ValueError{
-				What: "alias", Value: q.Alias,
+				What: c.placeOf(q.Alias) + "alias", Value: q.Alias,
 				Want: fmt.Sprintf("shares the variable %s with alias %s, rename one", variable, quote(other)),
 			})
 			continue
@@ -128,6 +152,14 @@ func (c *Config) concurrencyVariables() (map[string]string, error) {
 		aliases[variable] = q.Alias
 	}
 	return aliases, errors.Join(errs...)
+}
+
+// placeOf says where the file has a queue, as the beginning of an error.
+func (c *Config) placeOf(alias string) string {
+	if from := c.Origin(join("queues", alias)); from.Source == File {
+		return from.Detail + ": "
+	}
+	return ""
 }
 
 // unmatched warns of variables that look like a queue's concurrency but belong

@@ -19,6 +19,9 @@ type Queue struct {
 	Keep            Keep
 	Priority        Scale
 	Schema          string // payload schema, see Validate; empty: any JSON
+	Handler         *Handler
+	Record          *Record
+	OnFailed        *OnFailed
 }
 
 // KeyBase returns the two parts of the queue's key base, `<prefix>:<name>`, as

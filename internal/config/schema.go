@@ -70,15 +70,15 @@ func (e *SchemaError) Error() string {
 // Is reports whether target is ErrInvalid.
 func (e *SchemaError) Is(target error) bool { return target == ErrInvalid }
 
-// Validate checks a payload against a built-in schema, such as `builtin:email`;
-// an empty name accepts everything. The error is a SchemaError with every broken
-// rule, a PayloadError where data is not JSON, or a ValueError for an unknown
-// name.
+// Validate checks a payload against a schema of the configuration, `builtin:email`
+// or a file, which it reads; an empty name accepts everything. The error is a
+// SchemaError with every broken rule, a PayloadError where data is not JSON, a
+// ValueError for an unknown name, or a FileError for an unusable file.
 func Validate(schema string, data []byte) error {
 	if schema == "" {
 		return nil
 	}
-	compiled, err := BuiltinSchema(schema)
+	compiled, err := LoadSchema(schema)
 	if err != nil {
 		return err
 	}

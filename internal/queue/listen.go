@@ -25,6 +25,15 @@ func (q *Queue) Listen(worker string) *Listener {
 	return &Listener{q: q, rdb: q.client.conn.Dedicated(WorkerName(q.base, worker))}
 }
 
+// Open makes the connection, by which the worker can be seen, without waiting
+// for anything.
+func (l *Listener) Open(ctx context.Context) error {
+	if err := l.rdb.Exists(ctx, l.q.base.key(keyMarker)).Err(); err != nil {
+		return wrapRedis("listen to "+l.q.base.String(), err)
+	}
+	return nil
+}
+
 // Close ends the connection, and with it a Wait that blocks.
 func (l *Listener) Close() error { return l.rdb.Close() }
 

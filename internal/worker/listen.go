@@ -19,6 +19,8 @@ const (
 // and makes the worker hungry again.
 func (w *Worker) listen(ctx, writes context.Context, listener *queue.Listener) {
 	defer w.briefly(writes, "leave", listener.Leave)
+	// A worker that always finds jobs never waits, and is to be seen all the same.
+	w.briefly(writes, "listen", listener.Open)
 	for {
 		select {
 		case <-ctx.Done():

@@ -260,3 +260,19 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A worker that has more than enough to do shows as connected like any other.
+func TestBusyWorkerIsSeen(t *testing.T) {
+	e := onRealRedis(t)
+	t.Parallel()
+	e.addMany(10, queue.JobOptions{})
+	release := make(chan struct{})
+	r := e.start(worker.Config{Concurrency: 2, Handler: until(release)})
+	e.eventually("the worker to be listed", func() bool {
+		n, err := e.q.CountWorkers(e.ctx)
+		e.must(err)
+		return n == 1
+	})
+	close(release)
+	r.finish()
+}
