@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -30,6 +29,8 @@ type app struct {
 	hard context.Context
 
 	flags globalFlags
+	// completing: a shell asks what could be typed next.
+	completing bool
 
 	config    *config.Config
 	configErr error
@@ -133,9 +134,8 @@ func (a *app) connect() (*queue.Client, error) {
 		return nil, err
 	}
 	if len(settings.URLs) == 0 {
-		return nil, &usageError{
-			err:  errors.New("no Redis given"),
-			hint: "set REDIS_URL, add --redis redis://127.0.0.1:6379, or write redis: {url: ...} into qctl.yaml",
+		if settings, err = a.useEmbedded(settings); err != nil {
+			return nil, err
 		}
 	}
 	settings.ReadOnly = c.ReadOnly

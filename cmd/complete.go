@@ -69,7 +69,7 @@ func completeStates(_ *cobra.Command, _ []string, toComplete string) ([]cobra.Co
 func completionContext(a *app, cmd *cobra.Command) (context.Context, context.CancelFunc) {
 	silent := *a.streams
 	silent.Err = io.Discard
-	a.streams = &silent
+	a.streams, a.completing = &silent, true
 	return context.WithTimeout(cmd.Context(), completionBudget)
 }
 

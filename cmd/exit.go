@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/qctl/qctl/internal/config"
+	"github.com/qctl/qctl/internal/embedded"
 	"github.com/qctl/qctl/internal/iostreams"
 	"github.com/qctl/qctl/internal/queue"
 	"github.com/qctl/qctl/internal/redisconn"
@@ -96,6 +97,9 @@ var outcomes = []outcome{
 	{is(config.ErrInvalid), exitUsage, ""},
 	{is(redisconn.ErrSecretExposed), exitDenied, ""},
 	{is(config.ErrSecretExposed), exitDenied, ""},
+	{is(embedded.ErrCorruptLog), exitCorrupt, "restore its folder from a backup, or: qctl embedded reset"},
+	{is(embedded.ErrLogVersion), exitCorrupt, "use the qctl that wrote it, or: qctl embedded reset"},
+	{is(embedded.ErrStart), exitUnreachable, "qctl embedded status names the folder; server.log in it may say why"},
 	{as[*redisconn.ConfigError], exitUsage, ""},
 	{is(queue.ErrInvalidName), exitUsage, ""},
 	{is(queue.ErrInvalidOption), exitUsage, ""},

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/qctl/qctl/internal/config"
+	"github.com/qctl/qctl/internal/embedded"
 	"github.com/qctl/qctl/internal/handler"
 	"github.com/qctl/qctl/internal/iostreams"
 )
@@ -23,6 +24,9 @@ import (
 // Main runs one command line and returns its exit code.
 func Main(args []string, streams *iostreams.Streams) (code int) {
 	if code, handled := handler.RunLifeline(args); handled {
+		return code
+	}
+	if code, handled := embedded.RunServer(args); handled {
 		return code
 	}
 	soft, hard, stop := contexts()
@@ -156,6 +160,7 @@ func commands(a *app) []*cobra.Command {
 		newWorkerCommand(a),
 		newInitCommand(a),
 		newConfigCommand(a),
+		newEmbeddedCommand(a),
 		newCompletionCommand(a),
 		newVersionCommand(a),
 	}
