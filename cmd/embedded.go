@@ -97,7 +97,7 @@ starts it again. A store that does not run is no error.`,
 }
 
 func newEmbeddedResetCommand(a *app) *cobra.Command {
-	yes := false
+	yes, dryRun := false, false
 	cmd := &cobra.Command{
 		Use:   "reset",
 		Short: "Stop the embedded store and delete all its jobs",
@@ -111,22 +111,27 @@ without one it needs --yes, or ends with exit code 10.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.context(cmd)
 			defer cancel()
-			return runEmbeddedReset(ctx, a, yes)
+			return runEmbeddedReset(ctx, a, yes, dryRun)
 		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	cmd.Flags().BoolVarP(&dryRun, "dry-run", "n", false, "only say what would be deleted")
 	return cmd
 }
 
-func runEmbeddedReset(ctx context.Context, a *app, yes bool) error {
-	if err := a.mayChange(false); err != nil {
+func runEmbeddedReset(ctx context.Context, a *app, yes, dryRun bool) error {
+	if err := a.mayChange(dryRun); err != nil {
 		return err
 	}
 	dir, err := a.embeddedDir()
 	if err != nil {
 		return err
 	}
-	if err := a.confirm(ctx, yes, "delete all jobs of the embedded store in "+dir, ""); err != nil {
+	what := "delete all jobs of the embedded store in " + dir
+	if dryRun {
+		return printResults(a, []embeddedChange{{Dir: dir, did: "would " + what}}, false, embeddedChange.text)
+	}
+	if err := a.confirm(ctx, yes, what, ""); err != nil {
 		return err
 	}
 	if err := embedded.Reset(ctx, dir); err != nil {
@@ -139,7 +144,7 @@ func runEmbeddedReset(ctx context.Context, a *app, yes bool) error {
 // embeddedChange is what stop and reset did, as JSON.
 type embeddedChange struct {
 	Dir string `json:"dir"`
-	// Done is false when there was nothing to stop.
+	// Done is false when there was nothing to stop, and in a dry run.
 	Done bool `json:"done"`
 
 	did string

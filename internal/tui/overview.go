@@ -199,7 +199,7 @@ func (m *model) causes() []cause {
 	var found []cause
 	for i := range m.sample.jobs {
 		job := &m.sample.jobs[i]
-		reason := alike(job.FailedReason)
+		_, reason := queue.Cause(job.FailedReason)
 		at := slices.IndexFunc(found, func(c cause) bool { return c.reason == reason })
 		if at < 0 {
 			found = append(found, cause{reason: reason, newest: job})
@@ -209,22 +209,4 @@ func (m *model) causes() []cause {
 	}
 	slices.SortStableFunc(found, func(a, b cause) int { return b.count - a.count })
 	return found
-}
-
-// alike is a reason with every number as #, in one line.
-func alike(reason string) string {
-	reason, _, _ = strings.Cut(strings.TrimSpace(reason), "\n")
-	var b strings.Builder
-	inNumber := false
-	for _, r := range reason {
-		isDigit := r >= '0' && r <= '9'
-		switch {
-		case isDigit && !inNumber:
-			b.WriteByte('#')
-		case !isDigit:
-			b.WriteRune(r)
-		}
-		inNumber = isDigit
-	}
-	return b.String()
 }
