@@ -90,6 +90,9 @@ func newConfigCommand(a *app) *cobra.Command {
 ./qctl.yaml, else qctl/qctl.yaml in the user's configuration directory. One file
 is read; files are never merged. Flags win over environment variables, these win
 over the file, and what it leaves out is built in.`,
+		Example: `  qctl config view --origin
+  qctl config validate
+  qctl config schema > qctl.schema.json`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -193,7 +196,9 @@ func newConfigSchemaCommand(a *app) *cobra.Command {
 		Long: `Print the JSON Schema (draft 2020-12) of qctl.yaml. Editors use it to complete
 and check the file, when the file begins with the line
 # yaml-language-server: $schema=./qctl.schema.json`,
-		Example:           `  qctl config schema > qctl.schema.json`,
+		Example: `  qctl config schema
+  qctl config schema > qctl.schema.json
+  qctl config schema | jq '.properties | keys'`,
 		Args:              argumentCount(0, 0, "no arguments"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(*cobra.Command, []string) error {
@@ -210,6 +215,7 @@ func newConfigValidateCommand(a *app) *cobra.Command {
 		Long: `Check the configuration and list everything that is wrong with it, one line
 each, as FILE:LINE:COLUMN: KEY: RULE. Redis is not asked.`,
 		Example: `  qctl config validate
+  qctl config validate deploy/qctl.yaml
   qctl config validate deploy/qctl.yaml -o json | jq -r '.problems[].key'`,
 		Args: argumentCount(0, 1, "at most one file"),
 		RunE: func(_ *cobra.Command, args []string) error { return runConfigValidate(a, args) },

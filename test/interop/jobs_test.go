@@ -52,6 +52,8 @@ func everyKind() []args {
 func TestOurWorkerLeavesWhatNodeLeaves(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		all := everyKind()
+		// Metrics count by the minute of the clock: both must fall into the same.
+		w.waitUntil("a minute that lasts", func() bool { return time.Now().Second() < 48 })
 		node, ours := w.twins("mail", func(l *line, mine bool) {
 			l.nodeAdds(all...)
 			hand := l.works(mine, setup{
