@@ -93,8 +93,11 @@ func runTop(ctx context.Context, a *app, opts *topOptions, args []string) error 
 // not tell.
 func (a *app) where() string {
 	settings, err := a.redisSettings(a.config)
-	if err != nil {
+	switch {
+	case err != nil:
 		return ""
+	case len(settings.URLs) == 0:
+		return "embedded"
 	}
 	return settings.Describe()
 }
