@@ -143,6 +143,7 @@ func gatherStats(ctx context.Context, a *app, targets []target) ([]render.Stats,
 	now := a.now()
 	var counts []queue.Counts
 	var rates []queue.Rates
+	var lately []queue.Finished
 	var workers map[queue.KeyBase][]queue.WorkerConn
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
@@ -151,6 +152,10 @@ func gatherStats(ctx context.Context, a *app, targets []target) ([]render.Stats,
 	})
 	group.Go(func() (err error) {
 		rates, err = a.client.RatesOf(groupCtx, bases, now)
+		return err
+	})
+	group.Go(func() (err error) {
+		lately, err = a.client.FinishedOf(groupCtx, bases, now.Add(-render.ErrorWindow), now)
 		return err
 	})
 	group.Go(func() (err error) {
@@ -165,11 +170,11 @@ func gatherStats(ctx context.Context, a *app, targets []target) ([]render.Stats,
 	}
 	stats := make([]render.Stats, len(targets))
 	for i, t := range targets {
-		stats[i] = render.Stats{
-			Queue: t.Name, Alias: t.Alias, KeyBase: bases[i], Counts: counts[i],
-			Workers: render.Unknown, OldestWaiting: render.Unknown,
+		stats[i] = render.Stats{Queue: t.Name, Alias: t.Alias, KeyBase: bases[i], Evidence: render.Evidence{
+			Counts: counts[i], Workers: render.Unknown, OldestWaiting: render.Unknown,
 			CompletedPerMinute: rates[i].CompletedPerMinute, FailedPerMinute: rates[i].FailedPerMinute,
-		}
+			Lately: lately[i],
+		}}
 		if workers != nil {
 			stats[i].Workers = len(workers[bases[i]])
 		}
@@ -188,7 +193,7 @@ func addOldest(ctx context.Context, targets []target, stats []render.Stats, now 
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(oldestAtOnce)
 	for i := range stats {
-		if stats[i].Counts.Waiting+stats[i].Counts.Prioritized == 0 {
+		if !stats[i].Waits() {
 			continue
 		}
 		group.Go(func() error {

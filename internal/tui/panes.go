@@ -148,9 +148,10 @@ func (m *model) complaint(r *row) string {
 	case render.StatusNoWorkers:
 		return "no workers connected, " + waiting
 	case render.StatusFailing:
-		rate, failures, _ := r.errorRate(m.now)
+		e := r.evidence(m.now)
+		rate, _ := e.ErrorRate()
 		return fmt.Sprintf("failing: %s failed in 5m (%.0f%%), %s failed in all",
-			short(failures, 9), rate, short(r.counts.Failed, 11))
+			short(e.Lately.Failed, 9), rate, short(r.counts.Failed, 11))
 	case render.StatusLate:
 		return "late: " + waiting
 	}
