@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -96,10 +97,7 @@ func (f *alarm) because(s render.Stats, values map[string]any) string {
 	for _, name := range f.condition.Names() {
 		parts = append(parts, fmt.Sprintf("%s %v", name, values[name]))
 	}
-	label := s.Queue
-	if s.Alias != "" {
-		label = s.Alias
-	}
+	label := cmp.Or(s.Alias, s.Queue)
 	if len(parts) == 0 {
 		return label
 	}

@@ -23,6 +23,15 @@ const (
 	StatusIdle        Status = "idle"
 )
 
+// Urgent reports whether somebody should look.
+func (s Status) Urgent() bool {
+	switch s {
+	case StatusUnreadable, StatusNoWorkers, StatusStuck, StatusFailing, StatusLate:
+		return true
+	}
+	return false
+}
+
 // The rules by which a queue needs attention: jobs wait for longer than LateAfter,
 // or of those that finished within ErrorWindow at least FailingAtOnce and
 // FailingRate per cent have failed.

@@ -124,9 +124,6 @@ var urgency = map[render.Status]int{
 	render.StatusLate: 4, render.StatusBusy: 5, render.StatusPaused: 6, render.StatusIdle: 7, "": 8,
 }
 
-// urgent reports whether somebody should look.
-func urgent(s render.Status) bool { return s != "" && urgency[s] <= urgency[render.StatusLate] }
-
 // sortRows puts what needs attention first; ties go by name.
 func sortRows(rows []*row) {
 	slices.SortStableFunc(rows, func(a, b *row) int {

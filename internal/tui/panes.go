@@ -97,7 +97,7 @@ func (m *model) unreadable(r *row) line {
 func (m *model) urgentRows() int {
 	n := 0
 	for _, r := range m.rows {
-		if urgent(r.status) {
+		if r.status.Urgent() {
 			n++
 		}
 	}
@@ -120,7 +120,7 @@ func (m *model) attention(w, most int) []line {
 		longest = min(max(longest, render.Width(m.theme.foreign(r.Name))), 24)
 	}
 	for _, r := range m.rows {
-		if !urgent(r.status) {
+		if !r.status.Urgent() {
 			break // the rows are in the order of attention
 		}
 		if len(lines) == most-1 && all > most {
