@@ -159,6 +159,7 @@ func commands(a *app) []*cobra.Command {
 		newDrainCommand(a),
 		newObliterateCommand(a),
 		newWorkerCommand(a),
+		newDemoCommand(a),
 		newInitCommand(a),
 		newConfigCommand(a),
 		newEmbeddedCommand(a),

@@ -129,8 +129,12 @@ func stopAndLock(ctx context.Context, dir string) (unlock func() error, err erro
 			_, err := ask(ctx, address{Addr: info.Addr, Password: info.Password}, "SHUTDOWN")
 			asked = err == nil || errors.Is(err, io.EOF)
 		}
-		if unlock, err := lockFolder(dir); err == nil {
+		unlock, err := lockFolder(dir)
+		switch {
+		case err == nil:
 			return unlock, nil
+		case errors.Is(err, fs.ErrNotExist): // a temporary one, which has gone with its server
+			return func() error { return nil }, nil
 		}
 		select {
 		case <-ctx.Done():

@@ -28,6 +28,9 @@ type Options struct {
 	Fsync Fsync
 	// IdleAfter is DefaultIdleAfter if zero; negative is never.
 	IdleAfter time.Duration
+	// Temporary has the server delete the folder when it ends by itself or is
+	// stopped, so that nothing is left of a store that nobody will open again.
+	Temporary bool
 	// Version is that of this binary, to be shown.
 	Version string
 	// Warn gets a line about what the user should know. It may be nil.
@@ -154,7 +157,9 @@ func spawn(o Options) (*exec.Cmd, error) {
 	if idle == 0 {
 		idle = DefaultIdleAfter
 	}
-	text, err := json.Marshal(serverOptions{Dir: o.Dir, Fsync: o.Fsync, IdleMs: idle.Milliseconds(), Version: o.Version})
+	text, err := json.Marshal(serverOptions{
+		Dir: o.Dir, Fsync: o.Fsync, IdleMs: idle.Milliseconds(), Version: o.Version, Temporary: o.Temporary,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrStart, err)
 	}

@@ -47,6 +47,8 @@ type serverOptions struct {
 	Fsync   Fsync  `json:"fsync"`
 	IdleMs  int64  `json:"idleMs"`
 	Version string `json:"version"`
+	// Temporary: the folder goes when the server does.
+	Temporary bool `json:"temporary,omitempty"`
 }
 
 func (o serverOptions) idleAfter() time.Duration { return time.Duration(o.IdleMs) * time.Millisecond }
@@ -65,6 +67,9 @@ func RunServer(args []string) (code int, handled bool) {
 	// The terminal of whoever started it is not its own.
 	signal.Ignore(os.Interrupt, syscall.SIGHUP)
 	err := serveFolder(o)
+	if err == nil && o.Temporary {
+		err = os.RemoveAll(o.Dir)
+	}
 	switch {
 	case err == nil:
 		return exitDone, true

@@ -1,0 +1,232 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/qctl/qctl/internal/config"
+	"github.com/qctl/qctl/internal/demo"
+	"github.com/qctl/qctl/internal/queue"
+	"github.com/qctl/qctl/internal/render"
+	"github.com/qctl/qctl/internal/tui"
+)
+
+// demoOptions are the flags of qctl demo.
+type demoOptions struct {
+	length string
+	ascii  bool
+
+	changed func(string) bool
+}
+
+// Bounds of a demo.
+const (
+	demoLength  = 10 * time.Second // without a terminal
+	demoLeast   = time.Second
+	demoMost    = 24 * time.Hour
+	demoRefresh = time.Second
+)
+
+// demoSeed decides what happens in the demo: the same in every one.
+const demoSeed = 1
+
+func newDemoCommand(a *app) *cobra.Command {
+	opts := &demoOptions{}
+	cmd := &cobra.Command{
+		Use:     "demo",
+		Short:   "Watch simulated queues at work; needs nothing, touches nothing",
+		GroupID: groupLook,
+		Long: `Watch the ten built-in queues at work, with simulated jobs and workers: some
+fail and are tried again, a worker dies, one queue falls behind, one is paused.
+
+On a terminal it is the dashboard of "qctl top" until q is pressed, or for as
+long as --for says: enter opens a queue, f its failed jobs, r retries one.
+Without a terminal it runs for --for, ten seconds if not given, and prints what
+happened, with -o json for programs.
+
+It needs no Redis and uses none: the jobs are in an embedded store of their own,
+in a temporary folder that is removed at the end. REDIS_URL, the configuration
+file and the store of other commands are not looked at. As nothing else is
+written, --read-only does not keep the demo from running; it only switches off
+the keys that change something.`,
+		Example: `  qctl demo
+  qctl demo --for 1m
+  qctl demo --for 10s -o json | jq '.queues[] | select(.failed > 0)'`,
+		Args: argumentCount(0, 0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := a.context(cmd)
+			defer cancel()
+			return runDemo(ctx, a, opts)
+		},
+	}
+	cmd.Flags().StringVar(&opts.length, "for", "", "end after this `TIME` (default 10s without a terminal)")
+	cmd.Flags().BoolVar(&opts.ascii, "ascii", false, "draw with ASCII characters only")
+	opts.changed = cmd.Flags().Changed
+	return cmd
+}
+
+// span reads --for; 0 is until somebody ends it.
+func (o *demoOptions) span(watched bool) (time.Duration, error) {
+	if !o.changed("for") {
+		if watched {
+			return 0, nil
+		}
+		return demoLength, nil
+	}
+	d, err := config.ParseDuration(o.length)
+	if err != nil {
+		return 0, &usageError{err: fmt.Errorf("--for: %w", err)}
+	}
+	if d < demoLeast || d > demoMost {
+		return 0, &usageError{err: fmt.Errorf("--for %s is not between 1s and 24h", o.length)}
+	}
+	return d, nil
+}
+
+// runDemo leaves nothing behind, however it ends.
+func runDemo(ctx context.Context, a *app, opts *demoOptions) (err error) {
+	format, err := a.demoSettings()
+	if err != nil {
+		return err
+	}
+	watched := a.streams.InIsTerminal() && a.streams.OutIsTerminal() && a.streams.OutFile() != nil && !asJSON(format)
+	length, err := opts.span(watched)
+	if err != nil {
+		return err
+	}
+	if watched { // a terminal that is closed ends it like any other way out
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, syscall.SIGHUP)
+		defer stop()
+	}
+	remove, err := a.openDemoStore(ctx)
+	defer func() { err = andThen(err, remove()) }()
+	if err != nil {
+		return err
+	}
+	what := "until q is pressed"
+	if length > 0 {
+		what = "for " + render.Duration(length)
+	}
+	fmt.Fprintf(a.streams.Err, "qctl: demo: simulated jobs %s, in a temporary store of its own; no Redis and no configuration is used\n", what)
+	sim, err := a.newSimulation()
+	if err != nil {
+		return err
+	}
+	if err := sim.Past(ctx); err != nil {
+		return err
+	}
+	began := a.now()
+	err = a.playDemo(ctx, opts, sim, length, watched)
+	return andThen(err, a.tellDemo(ctx, sim, a.now().Sub(began), watched))
+}
+
+// demoSettings makes the built-in settings the ones that hold, with what the
+// demo takes from outside: whether anything may be changed by hand.
+func (a *app) demoSettings() (render.Format, error) {
+	for _, name := range []string{"redis", "config", "context", "prefix"} {
+		if a.flags.changed(name) {
+			return "", &usageError{
+				err:  fmt.Errorf("--%s does not go with demo: it uses a store and settings of its own", name),
+				hint: "qctl top watches your queues",
+			}
+		}
+	}
+	c, warnings, err := config.Load(func(name string) (string, bool) {
+		if name == "QCTL_READ_ONLY" {
+			return a.lookupEnv(name)
+		}
+		return "", false
+	}, nil)
+	for _, w := range warnings {
+		a.warn("%s", w)
+	}
+	if err != nil {
+		return "", err
+	}
+	if err := a.applyFlags(c); err != nil {
+		return "", err
+	}
+	a.config = c
+	return a.format()
+}
+
+// newSimulation gives the simulation the built-in queues and their policies.
+func (a *app) newSimulation() (*demo.Simulation, error) {
+	var queues []demo.Queue
+	for _, t := range a.config.Targets("") {
+		t := target{Target: t}
+		policy, err := (&workerOptions{changed: func(string) bool { return false }}).config(a, t)
+		if err != nil {
+			return nil, err
+		}
+		common, err := (&enqueueOptions{changed: func(string) bool { return false }}).common(a, t)
+		if err != nil {
+			return nil, err
+		}
+		queues = append(queues, demo.Queue{
+			Alias: t.Alias, Worker: policy,
+			Open: func(now func() time.Time) *queue.Queue {
+				return queue.NewClient(a.conn, queue.ClientOptions{Now: now}).Queue(t.base())
+			},
+			NewJob: func(j demo.Job) (queue.NewJob, error) {
+				job := newJob(t, common)
+				job.Name, job.Data, job.Opts.Delay = j.Name, j.Data, j.Delay
+				err := finishJob(t, &job, j.Priority)
+				return job, err
+			},
+		})
+	}
+	return demo.New(demo.Config{Queues: queues, Seed: demoSeed, Now: a.now})
+}
+
+// playDemo runs the simulation, and the dashboard where somebody watches, until
+// the time is over, the dashboard is left, or ctx ends, whose error it returns.
+func (a *app) playDemo(ctx context.Context, opts *demoOptions, sim *demo.Simulation, length time.Duration, watched bool) error {
+	playing, end := context.WithCancel(ctx)
+	defer end()
+	if length > 0 {
+		playing, end = context.WithTimeout(ctx, length)
+		defer end()
+	}
+	failed := make(chan error, 1)
+	go func() {
+		defer end() // a dashboard of a store that has failed shows nothing
+		failed <- sim.Run(playing)
+	}()
+	var shown error
+	if watched {
+		shown = a.showDemo(playing, opts)
+		end()
+	}
+	if err := <-failed; err != nil {
+		return err
+	}
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return nil // as long as --timeout said
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case playing.Err() != nil && errors.Is(shown, playing.Err()):
+		return nil
+	}
+	return shown
+}
+
+// showDemo is the dashboard of the demo.
+func (a *app) showDemo(ctx context.Context, opts *demoOptions) error {
+	targets := func(ctx context.Context) ([]target, error) { return a.queues(ctx, nil) }
+	return tui.Run(ctx, tui.Options{
+		Source: &topSource{client: a.client, targets: targets, name: a.typedName},
+		Title:  "demo: simulated jobs", Refresh: demoRefresh,
+		ReadOnly: a.config.ReadOnly, ReadOnlyWhy: "--read-only or QCTL_READ_ONLY is set",
+		In: a.streams.InFile(), Out: a.streams.OutFile(),
+		ASCII: opts.ascii || !a.drawsUnicode(), Color: a.streams.Color(), Now: a.now,
+	})
+}

@@ -1,0 +1,134 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/qctl/qctl/internal/demo"
+	"github.com/qctl/qctl/internal/queue"
+	"github.com/qctl/qctl/internal/render"
+)
+
+// demoView is what happened in a demo, as JSON.
+type demoView struct {
+	DurationMs  int64           `json:"durationMs"`
+	Interrupted bool            `json:"interrupted"`
+	Queues      []demoQueueView `json:"queues"`
+	// Causes are why attempts failed, the most frequent first.
+	Causes []demoCauseView `json:"causes"`
+}
+
+type demoQueueView struct {
+	Queue     string `json:"queue"`
+	Alias     string `json:"alias"`
+	KeyBase   string `json:"keyBase"`
+	Added     int64  `json:"added"`
+	Completed int64  `json:"completed"`
+	Failed    int64  `json:"failed"`
+	Retried   int64  `json:"retried"`
+	Stalled   int64  `json:"stalled"`
+	// Waiting is how many jobs wait at the end, prioritized ones included; null
+	// when the store could not be asked.
+	Waiting *int64 `json:"waiting"`
+}
+
+type demoCauseView struct {
+	Queue string `json:"queue"`
+	Cause string `json:"cause"`
+	Count int64  `json:"count"`
+}
+
+// demoCauses is how many causes people are told.
+const demoCauses = 5
+
+// tellDemo prints what happened, to whoever watched in a line with what to do
+// next.
+func (a *app) tellDemo(ctx context.Context, sim *demo.Simulation, took time.Duration, watched bool) error {
+	if watched {
+		var sum demo.Counts
+		for _, c := range sim.Counts() {
+			sum.Added += c.Added
+			sum.Completed += c.Completed
+			sum.Failed += c.Failed
+			sum.Retried += c.Retried
+			sum.Stalled += c.Stalled
+		}
+		fmt.Fprintf(a.streams.Err, "qctl: demo: %d jobs added, %d completed, %d failed, %d attempts repeated, %d stalled, in %s; nothing is left of it\n",
+			sum.Added, sum.Completed, sum.Failed, sum.Retried, sum.Stalled, render.Duration(took))
+		fmt.Fprint(a.streams.Err, "next, with jobs of your own:   qctl enqueue email queueId=1 && qctl top\n"+
+			"with the Redis that you have:  REDIS_URL=redis://HOST:6379 qctl top\n")
+		return nil
+	}
+	view := demoView{DurationMs: took.Milliseconds(), Interrupted: ctx.Err() != nil, Causes: []demoCauseView{}}
+	view.Queues = a.demoQueues(ctx, sim)
+	for _, c := range sim.Causes() {
+		view.Causes = append(view.Causes, demoCauseView{Queue: c.Alias, Cause: c.Text, Count: c.Count})
+	}
+	format, err := a.format()
+	if err != nil {
+		return err
+	}
+	if asJSON(format) {
+		return printResults(a, []demoView{view}, false, func(demoView) string { return "" })
+	}
+	return view.write(a)
+}
+
+// demoQueues counts what waits in the queues. It does so also when ctx has
+// ended: an interrupted demo prints its counts.
+func (a *app) demoQueues(ctx context.Context, sim *demo.Simulation) []demoQueueView {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), demoStop)
+	defer cancel()
+	targets := a.config.Targets("")
+	bases := make([]queue.KeyBase, len(targets))
+	for i, t := range targets {
+		bases[i] = target{Target: t}.base()
+	}
+	waiting, err := a.client.CountsOf(ctx, bases)
+	counts := sim.Counts()
+	views := make([]demoQueueView, len(targets))
+	for i, t := range targets {
+		c := counts[t.Alias]
+		views[i] = demoQueueView{
+			Queue: t.Name, Alias: t.Alias, KeyBase: bases[i].String(),
+			Added: c.Added, Completed: c.Completed, Failed: c.Failed, Retried: c.Retried, Stalled: c.Stalled,
+		}
+		if err == nil && waiting[i].Err == nil {
+			n := waiting[i].Waiting + waiting[i].Prioritized
+			views[i].Waiting = &n
+		}
+	}
+	return views
+}
+
+// write is the view for people: two tables.
+func (v demoView) write(a *app) error {
+	options := render.For(a.streams, a.now())
+	right := func(header string) render.Column { return render.Column{Header: header, Right: true} }
+	table := render.Table{Columns: []render.Column{
+		{Header: "QUEUE"}, right("ADDED"), right("COMPLETED"), right("FAILED"), right("RETRIED"), right("STALLED"), right("WAITING"),
+	}}
+	for _, q := range v.Queues {
+		waiting := render.Cell{Text: "?"}
+		if q.Waiting != nil {
+			waiting = render.NumberCell(*q.Waiting)
+		}
+		table.Rows = append(table.Rows, []render.Cell{
+			render.TextCell(q.Alias), render.NumberCell(q.Added), render.NumberCell(q.Completed), render.NumberCell(q.Failed),
+			render.NumberCell(q.Retried), render.NumberCell(q.Stalled), waiting,
+		})
+	}
+	if err := table.Write(a.streams.Out, options); err != nil || len(v.Causes) == 0 {
+		return err
+	}
+	if _, err := fmt.Fprintln(a.streams.Out); err != nil {
+		return err
+	}
+	causes := render.Table{Columns: []render.Column{right("COUNT"), {Header: "QUEUE"}, {Header: "WHY ATTEMPTS FAILED", Flex: true}}}
+	for _, c := range v.Causes[:min(len(v.Causes), demoCauses)] {
+		causes.Rows = append(causes.Rows, []render.Cell{render.NumberCell(c.Count), render.TextCell(c.Queue), render.TextCell(strings.TrimSpace(c.Cause))})
+	}
+	return causes.Write(a.streams.Out, options)
+}
