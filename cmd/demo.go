@@ -110,11 +110,11 @@ func runDemo(ctx context.Context, a *app, opts *demoOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	what := "until q is pressed"
+	until := ""
 	if length > 0 {
-		what = "for " + render.Duration(length)
+		until = " for " + render.Duration(length)
 	}
-	fmt.Fprintf(a.streams.Err, "qctl: demo: simulated jobs %s, in a temporary store of its own; no Redis and no configuration is used\n", what)
+	fmt.Fprintf(a.streams.Err, "qctl: demo%s with simulated jobs, in a store of its own; no Redis is used\n", until)
 	sim, err := a.newSimulation()
 	if err != nil {
 		return err

@@ -55,10 +55,10 @@ func (a *app) tellDemo(ctx context.Context, sim *demo.Simulation, took time.Dura
 			sum.Retried += c.Retried
 			sum.Stalled += c.Stalled
 		}
-		fmt.Fprintf(a.streams.Err, "qctl: demo: %d jobs added, %d completed, %d failed, %d attempts repeated, %d stalled, in %s; nothing is left of it\n",
+		fmt.Fprintf(a.streams.Err, "the demo is over: %d jobs added, %d completed, %d failed, %d retried, %d stalled in %s\n",
 			sum.Added, sum.Completed, sum.Failed, sum.Retried, sum.Stalled, render.Duration(took))
-		fmt.Fprint(a.streams.Err, "next, with jobs of your own:   qctl enqueue email queueId=1 && qctl top\n"+
-			"with the Redis that you have:  REDIS_URL=redis://HOST:6379 qctl top\n")
+		fmt.Fprint(a.streams.Err, "  jobs of your own:    qctl enqueue email queueId=1, then qctl top\n"+
+			"  a Redis of your own: REDIS_URL=redis://HOST:6379 qctl top\n")
 		return nil
 	}
 	view := demoView{DurationMs: took.Milliseconds(), Interrupted: ctx.Err() != nil, Causes: []demoCauseView{}}

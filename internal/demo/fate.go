@@ -34,20 +34,28 @@ func (s *script) job(seed uint64, n int) Job {
 	return job
 }
 
-// pause is how long it is from the n-th job to the next one, at a time of the
-// tide.
-func (s *script) pause(seed uint64, n int, at time.Time) time.Duration {
+// pause is how long it is from the n-th job to the next one, at a time that lies
+// before the start of the simulation by so much.
+func (s *script) pause(seed uint64, n int, at time.Time, before time.Duration) time.Duration {
 	c := newChance(seed, s.alias, forPause, n)
 	even := 0.4 + 1.2*c.Float64()
-	return time.Duration(even * float64(s.every) / s.flow(at))
+	return time.Duration(even * float64(s.every) / s.flow(at, before))
 }
 
-// flow is how fast jobs come at a time; 1 is the average. Each queue has its
-// high tide at another time.
-func (s *script) flow(at time.Time) float64 {
+// Traffic has grown in the hour before the start: from leastFlow, by the last
+// growth most of all.
+const (
+	leastFlow  = 0.2
+	growthTime = 15 * time.Minute
+)
+
+// flow is how fast jobs come at a time; 1 is the average of the present. Each
+// queue has its high tide at another time.
+func (s *script) flow(at time.Time, before time.Duration) float64 {
+	grown := leastFlow + (1-leastFlow)*math.Exp(-float64(max(before, 0))/float64(growthTime))
 	phase := newChance(0, s.alias, forPause, -1).Float64()
 	turns := float64(at.UnixMilli())/float64(tideTime.Milliseconds()) + phase
-	return 1 + s.tide*math.Sin(2*math.Pi*turns)
+	return grown * (1 + s.tide*math.Sin(2*math.Pi*turns))
 }
 
 // fate is what becomes of an attempt.

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,9 +17,17 @@ import (
 // step is claimed and settled together, so that it costs three calls.
 const (
 	pastTime = time.Hour
-	pastStep = 30 * time.Second
 	pastLock = time.Minute // of the store's clock
 )
+
+// stepOf is how long a step is, so long before the start: what has happened
+// just now is looked at more closely than what is only a bar of a graph.
+func stepOf(before time.Duration) time.Duration {
+	if before <= 2*time.Minute {
+		return 10 * time.Second
+	}
+	return time.Minute
+}
 
 // Past makes the hour before now, so that there is something to see at once:
 // finished jobs in every minute, failed ones with their causes, a backlog, jobs
@@ -37,10 +46,14 @@ func (l *line) past(ctx context.Context, start time.Time) error {
 	clock := start.Add(-pastTime)
 	q := l.Open(func() time.Time { return clock })
 	due := clock // when the next job comes
-	for clock.Before(start.Add(-l.script.silent - pastStep)) {
-		end := clock.Add(pastStep)
+	done := 0
+	for end := clock; ; clock = end {
+		step := stepOf(start.Sub(clock))
+		if end = clock.Add(step); end.After(start.Add(-l.script.silent)) {
+			break
+		}
 		var jobs []queue.NewJob
-		for ; due.Before(end); due = due.Add(l.script.pause(l.seed, l.next, due)) {
+		for ; due.Before(end); due = due.Add(l.script.pause(l.seed, l.next, due, start.Sub(due))) {
 			job, err := l.newJob()
 			if err != nil {
 				return err
@@ -50,10 +63,15 @@ func (l *line) past(ctx context.Context, start time.Time) error {
 		if _, err := q.AddBulk(ctx, jobs); err != nil {
 			return err
 		}
-		if err := l.settleStep(ctx, q, &clock, start); err != nil {
+		most := queue.MaxClaim
+		if l.script.perMinute > 0 {
+			most = int(float64(l.script.perMinute)*(pastTime-start.Sub(end)).Minutes()) - done
+		}
+		n, err := l.settleStep(ctx, q, &clock, step, start, most)
+		if err != nil {
 			return err
 		}
-		clock = end
+		done += n
 	}
 	if err := l.backlog(ctx, q, &clock, start); err != nil {
 		return err
@@ -64,16 +82,22 @@ func (l *line) past(ctx context.Context, start time.Time) error {
 	return nil
 }
 
-// settleStep works everything that waits, as a worker with enough hands.
-func (l *line) settleStep(ctx context.Context, q *queue.Queue, clock *time.Time, start time.Time) error {
+// settleStep works what waits, at most so many jobs, as a worker with enough
+// hands. It returns how many there were.
+func (l *line) settleStep(
+	ctx context.Context, q *queue.Queue, clock *time.Time, step time.Duration, start time.Time, most int,
+) (n int, err error) {
+	if most <= 0 {
+		return 0, nil
+	}
 	c := newChance(l.seed, l.Alias, forPast, int(clock.Unix()-start.Unix()))
-	*clock = clock.Add(c.in(span{100 * time.Millisecond, pastStep / 3}))
+	*clock = clock.Add(c.in(span{100 * time.Millisecond, step / 3}))
 	token := fmt.Sprintf("past:%s:%d", l.Alias, clock.UnixMilli())
 	claimed, err := q.Claim(ctx, queue.ClaimRequest{
-		N: queue.MaxClaim, Token: token, Lock: pastLock, Worker: l.Alias + "-1",
+		N: most, Token: token, Lock: pastLock, Worker: workerName(l.Alias, 1),
 	})
 	if err != nil || len(claimed.Jobs) == 0 {
-		return err
+		return 0, err
 	}
 	var outcomes []queue.Outcome
 	var took []time.Duration
@@ -84,17 +108,9 @@ func (l *line) settleStep(ctx context.Context, q *queue.Queue, clock *time.Time,
 		outcomes = append(outcomes, pastOutcome(job, f))
 	}
 	slices.Sort(took)
-	*clock = clock.Add(min(took[len(took)/2], pastStep/2))
+	*clock = clock.Add(min(took[len(took)/2], step/2))
 	settled, err := q.Settle(ctx, outcomes, queue.SettleOptions{})
-	if err != nil {
-		return err
-	}
-	for _, err := range settled.Errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return len(outcomes), errors.Join(append(settled.Errs, err)...)
 }
 
 // pastOutcome is what a worker would have decided, but for the backoff: in the

@@ -29,11 +29,14 @@ type script struct {
 	// backlog is how many jobs wait at the start, the oldest for waited.
 	backlog int
 	waited  time.Duration
+	// perMinute is how many jobs a minute were done before the start; 0 is all.
+	perMinute int
 	// silent is for how long nothing has been done at the start.
 	silent time.Duration
 	paused bool
-	// absent is how long it is until the first worker comes.
-	absent time.Duration
+	// workers is how many there are; 0 is one. absent is how long it is until the first worker comes.
+	workers int
+	absent  time.Duration
 	// crashes is how often a worker dies with a job in its hands.
 	crashes time.Duration
 }
@@ -72,8 +75,9 @@ func synthstack() []script {
 	return []script{
 		{
 			alias: "email", names: []string{"welcome", "password-reset", "invoice", "invoice", "newsletter"},
-			every: 3300 * time.Millisecond, tide: 0.6, runs: span{120 * time.Millisecond, 1400 * time.Millisecond},
-			payload: emailPayload, result: emailResult, urgent: 0.1, background: 0.2,
+			every: 900 * time.Millisecond, tide: 0.4, runs: span{250 * time.Millisecond, 3 * time.Second},
+			payload: emailPayload, result: emailResult, workers: 2, urgent: 0.1, background: 0.2,
+			backlog: 4, waited: 2 * time.Second,
 			later: 0.06, laterBy: span{time.Minute, 40 * time.Minute},
 			troubles: []trouble{
 				{
@@ -93,9 +97,9 @@ func synthstack() []script {
 		{
 			// The queue's own limit of five a minute is what it falls behind for.
 			alias: "orchestration", names: []string{"run-agent", "run-agent", "analyze-repo", "nightly-batch", "rerun"},
-			every: 9 * time.Second, tide: 0.3, runs: span{3 * time.Second, 9 * time.Second},
+			every: 8 * time.Second, tide: 0.3, runs: span{3 * time.Second, 9 * time.Second},
 			payload: orchestrationPayload, result: orchestrationResult, urgent: 0.05, background: 0.1,
-			backlog: 34, waited: 8 * time.Minute,
+			backlog: 22, waited: 8 * time.Minute, perMinute: 5,
 			steps: []string{"loaded project", "asked 3 agents", "created tasks"},
 			troubles: []trouble{{
 				odds: 0.05, lasts: 0.5, where: "Anthropic.request (client.ts:88:11)",
@@ -112,12 +116,13 @@ func agents() []script {
 	return []script{
 		{
 			alias: "chief_of_staff", names: []string{"triage", "triage", "assign", "escalate"},
-			every: 15 * time.Second, tide: 0.5, runs: span{900 * time.Millisecond, 4 * time.Second},
+			every: 9 * time.Second, tide: 0.5, runs: span{900 * time.Millisecond, 4 * time.Second},
 			payload: rolePayload("chief_of_staff", "triage", "planning"), result: roleResult, urgent: 0.2,
+			backlog: 1, waited: time.Second,
 		},
 		{
 			alias: "ba", names: []string{"refine", "split-story", "estimate"},
-			every: 12 * time.Second, tide: 0.5, runs: span{time.Second, 6 * time.Second},
+			every: 7 * time.Second, tide: 0.5, runs: span{time.Second, 6 * time.Second},
 			payload: rolePayload("ba", "requirements", "gherkin"), result: roleResult,
 			troubles: []trouble{{
 				odds: 0.03, lasts: 1, final: true, where: "validateStory (ba/story.ts:41:11)",
@@ -128,8 +133,9 @@ func agents() []script {
 		},
 		{
 			alias: "architect", names: []string{"design-review", "write-adr", "threat-model"},
-			every: 10 * time.Second, tide: 0.4, runs: span{4 * time.Second, 14 * time.Second},
+			every: 5 * time.Second, tide: 0.4, runs: span{7 * time.Second, 22 * time.Second},
 			payload: rolePayload("architect", "system-design", "security"), result: roleResult, urgent: 0.1,
+			backlog: 3, waited: 6 * time.Second,
 			steps: []string{"read 14 files", "drafted decision record"},
 			troubles: []trouble{{
 				odds: 0.05, lasts: 0.9, where: "Planner.prompt (architect/planner.ts:120:9)",
@@ -140,9 +146,9 @@ func agents() []script {
 		},
 		{
 			alias: "dev", names: []string{"implement", "implement", "fix-bug", "refactor"},
-			every: 5 * time.Second, tide: 0.5, runs: span{6 * time.Second, 22 * time.Second},
-			payload: rolePayload("dev", "go", "typescript", "redis"), result: roleResult,
-			urgent: 0.15, background: 0.1, backlog: 4, waited: 20 * time.Second, crashes: 25 * time.Second,
+			every: 4 * time.Second, tide: 0.4, runs: span{6 * time.Second, 22 * time.Second},
+			payload: rolePayload("dev", "go", "typescript", "redis"), result: roleResult, workers: 2,
+			urgent: 0.15, background: 0.1, backlog: 9, waited: 20 * time.Second, crashes: 20 * time.Second,
 			steps: []string{"cloned repository", "wrote patch", "running tests"},
 			troubles: []trouble{
 				{odds: 0.07, lasts: 0.6, where: "runTests (dev/sandbox.ts:77:13)", reason: func(c chance) string {
@@ -157,7 +163,7 @@ func agents() []script {
 		{
 			// Its workers have gone with a deployment, and come back.
 			alias: "qa", names: []string{"regression", "smoke", "review-diff"},
-			every: 9 * time.Second, tide: 0.3, runs: span{2 * time.Second, 7 * time.Second},
+			every: 6 * time.Second, tide: 0.3, runs: span{2 * time.Second, 7 * time.Second},
 			payload: rolePayload("qa", "playwright", "api-tests"), result: roleResult, urgent: 0.1,
 			backlog: 17, waited: 3 * time.Minute, silent: 3 * time.Minute, absent: 40 * time.Second,
 			troubles: []trouble{{
@@ -169,8 +175,9 @@ func agents() []script {
 		},
 		{
 			alias: "memory", names: []string{"embed", "embed", "embed", "summarize", "forget"},
-			every: 3600 * time.Millisecond, tide: 0.7, runs: span{400 * time.Millisecond, 5 * time.Second},
+			every: 1500 * time.Millisecond, tide: 0.6, runs: span{time.Second, 7 * time.Second},
 			payload: rolePayload("memory", "pgvector"), result: roleResult, background: 0.2,
+			backlog: 3, waited: 2 * time.Second,
 			troubles: []trouble{{
 				odds: 0.02, lasts: 0.4, where: "Client._handleError (pg/client.js:371:12)",
 				reason: always("deadlock detected: insert into \"memories\""),
@@ -185,11 +192,11 @@ func around() []script {
 		{
 			// One customer's endpoint has stopped answering.
 			alias: "webhook-outbound", names: []string{"ticket.updated", "ticket.updated", "ticket.created", "run.finished"},
-			every: 3500 * time.Millisecond, tide: 0.3, runs: span{80 * time.Millisecond, 900 * time.Millisecond},
-			payload: webhookPayload, result: webhookResult, urgent: 0.05,
+			every: 1600 * time.Millisecond, tide: 0.3, runs: span{80 * time.Millisecond, 900 * time.Millisecond},
+			payload: webhookPayload, result: webhookResult, workers: 2, urgent: 0.05,
 			troubles: []trouble{
 				{
-					odds: 0.5, lasts: 0.93, since: 14 * time.Minute, takes: span{3 * time.Second, 5 * time.Second},
+					odds: 0.42, lasts: 0.95, since: 14 * time.Minute, takes: span{3 * time.Second, 5 * time.Second},
 					where: "TCPConnectWrap.afterConnect (node:net:1634:16)",
 					reason: func(c chance) string {
 						return "connect ETIMEDOUT 10.0.9." + pick(c, "14:443", "14:443", "15:443")
@@ -202,8 +209,8 @@ func around() []script {
 		},
 		{
 			alias: "digest", names: []string{"daily-digest"},
-			every: 50 * time.Second, tide: 0.8, runs: span{600 * time.Millisecond, 3 * time.Second},
-			payload: digestPayload, result: roleResult, later: 0.4, laterBy: span{20 * time.Minute, 9 * time.Hour},
+			every: 30 * time.Second, tide: 0.8, runs: span{600 * time.Millisecond, 3 * time.Second},
+			payload: digestPayload, result: roleResult, later: 0.6, laterBy: span{time.Hour, 11 * time.Hour},
 			backlog: 12, waited: 17 * time.Minute, silent: 18 * time.Minute, paused: true,
 		},
 	}

@@ -77,7 +77,9 @@ func (s *Simulation) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, l := range s.lines {
 		group.Go(func() error { return l.produce(ctx) })
-		group.Go(func() error { return l.work(ctx) })
+		for i := range max(l.script.workers, 1) {
+			group.Go(func() error { return l.work(ctx, i+1) })
+		}
 		if l.script.crashes > 0 {
 			group.Go(func() error { return l.crash(ctx) })
 		}
@@ -87,7 +89,7 @@ func (s *Simulation) Run(ctx context.Context) error {
 
 // produce adds jobs, each when it is time.
 func (l *line) produce(ctx context.Context) error {
-	for sleep(ctx, l.script.pause(l.seed, l.next, l.now())) {
+	for sleep(ctx, l.script.pause(l.seed, l.next, l.now(), 0)) {
 		job, err := l.newJob()
 		if err == nil {
 			_, err = l.live.Add(ctx, job)
@@ -114,14 +116,14 @@ func (l *line) newJob() (queue.NewJob, error) {
 // half a minute is longer than most people watch a demo.
 const stalledEvery = 4 * time.Second
 
-// work runs the queue's worker, from when it comes.
-func (l *line) work(ctx context.Context) error {
+// work runs the n-th worker of the queue, from when it comes.
+func (l *line) work(ctx context.Context, n int) error {
 	if !sleep(ctx, l.script.absent) {
 		return nil
 	}
 	cfg := l.Worker
 	cfg.Queue, cfg.Handler, cfg.Alias = watched{l.live, &l.tally}, worker.HandlerFunc(l.handle), l.Alias
-	cfg.Name, cfg.Now, cfg.StalledInterval = l.Alias+"-1", l.now, stalledEvery
+	cfg.Name, cfg.Now, cfg.StalledInterval = workerName(l.Alias, n), l.now, stalledEvery
 	cfg.Grace = -1 // nobody waits for a made-up job
 	w, err := worker.New(cfg)
 	if err != nil {
@@ -178,10 +180,12 @@ func (l *line) crash(ctx context.Context) error {
 // takeAndDie claims one job that nobody will settle.
 func (l *line) takeAndDie(ctx context.Context, q *queue.Queue, dead int) (taken bool, err error) {
 	claimed, err := q.Claim(ctx, queue.ClaimRequest{
-		N: 1, Token: fmt.Sprintf("dead:%s:%d", l.Alias, dead), Lock: crashLock, Worker: fmt.Sprintf("%s-%d", l.Alias, dead+1),
+		N: 1, Token: fmt.Sprintf("dead:%s:%d", l.Alias, dead), Lock: crashLock, Worker: workerName(l.Alias, 90+dead),
 	})
 	return len(claimed.Jobs) > 0, err
 }
+
+func workerName(alias string, n int) string { return fmt.Sprintf("%s-%d", alias, n) }
 
 // unlessEnded drops the errors of calls that the end has cut off.
 func unlessEnded(ctx context.Context, err error) error {
