@@ -39,7 +39,7 @@ func (s *script) job(seed uint64, n int) Job {
 func (s *script) pause(seed uint64, n int, at time.Time, before time.Duration) time.Duration {
 	c := newChance(seed, s.alias, forPause, n)
 	even := 0.4 + 1.2*c.Float64()
-	return time.Duration(even * float64(s.every) / s.flow(at, before))
+	return time.Duration(even * float64(s.every) / s.flow(at, before)).Truncate(time.Millisecond)
 }
 
 // Traffic has grown in the hour before the start: from leastFlow, by the last

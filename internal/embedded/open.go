@@ -28,8 +28,10 @@ type Options struct {
 	Fsync Fsync
 	// IdleAfter is DefaultIdleAfter if zero; negative is never.
 	IdleAfter time.Duration
-	// Temporary has the server delete the folder when it ends by itself or is
-	// stopped, so that nothing is left of a store that nobody will open again.
+	// Temporary has the server delete the folder when it ends, so that nothing
+	// is left of a store that nobody will open again, also when whoever opened it
+	// was killed. Whoever stops it deletes the folder as well: Stop may come in
+	// between.
 	Temporary bool
 	// Version is that of this binary, to be shown.
 	Version string

@@ -164,6 +164,32 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+// A temporary store takes its folder with it, however it ends.
+func TestTemporary(t *testing.T) {
+	t.Parallel()
+	open := func(idle time.Duration) (dir string) {
+		o := testOptions(t)
+		o.Dir, o.Temporary, o.IdleAfter = filepath.Join(o.Dir, "own"), true, idle
+		mustOpen(t, o)
+		return o.Dir
+	}
+	gone := func(dir string) bool {
+		_, err := os.Stat(dir)
+		return errors.Is(err, os.ErrNotExist)
+	}
+	stopped := open(time.Minute)
+	if err := errors.Join(Stop(t.Context(), stopped), os.RemoveAll(stopped)); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+	idle := open(100 * time.Millisecond)
+	for _, dir := range []string{stopped, idle} {
+		eventually(t, "the end of "+dir, func() bool { return gone(dir) })
+	}
+	if err := Stop(t.Context(), idle); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("stop without a folder: %v", err)
+	}
+}
+
 // Trouble of the background process reaches whoever started it.
 func TestStartErrors(t *testing.T) {
 	t.Parallel()
