@@ -119,11 +119,19 @@ func runDemo(ctx context.Context, a *app, opts *demoOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := sim.Past(ctx); err != nil {
+	began := a.now()
+	if err = sim.Past(ctx); err == nil {
+		began = a.now()
+		err = a.playDemo(ctx, opts, sim, length, watched)
+	}
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		err = nil // as long as --timeout said
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case err != nil:
 		return err
 	}
-	began := a.now()
-	err = a.playDemo(ctx, opts, sim, length, watched)
 	return andThen(err, a.tellDemo(ctx, sim, a.now().Sub(began), watched))
 }
 
@@ -187,7 +195,7 @@ func (a *app) newSimulation() (*demo.Simulation, error) {
 }
 
 // playDemo runs the simulation, and the dashboard where somebody watches, until
-// the time is over, the dashboard is left, or ctx ends, whose error it returns.
+// the time is over, the dashboard is left, or ctx ends.
 func (a *app) playDemo(ctx context.Context, opts *demoOptions, sim *demo.Simulation, length time.Duration, watched bool) error {
 	playing, end := context.WithCancel(ctx)
 	defer end()
@@ -208,12 +216,7 @@ func (a *app) playDemo(ctx context.Context, opts *demoOptions, sim *demo.Simulat
 	if err := <-failed; err != nil {
 		return err
 	}
-	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return nil // as long as --timeout said
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case playing.Err() != nil && errors.Is(shown, playing.Err()):
+	if playing.Err() != nil && errors.Is(shown, playing.Err()) {
 		return nil
 	}
 	return shown

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -61,7 +62,7 @@ func (a *app) tellDemo(ctx context.Context, sim *demo.Simulation, took time.Dura
 			"  a Redis of your own: REDIS_URL=redis://HOST:6379 qctl top\n")
 		return nil
 	}
-	view := demoView{DurationMs: took.Milliseconds(), Interrupted: ctx.Err() != nil, Causes: []demoCauseView{}}
+	view := demoView{DurationMs: took.Milliseconds(), Interrupted: errors.Is(ctx.Err(), context.Canceled), Causes: []demoCauseView{}}
 	view.Queues = a.demoQueues(ctx, sim)
 	for _, c := range sim.Causes() {
 		view.Causes = append(view.Causes, demoCauseView{Queue: c.Alias, Cause: c.Text, Count: c.Count})

@@ -83,13 +83,13 @@ func synthstack() []script {
 				{
 					odds: 0.08, lasts: 0.2, where: "SMTPConnection._onReply (smtp.js:312:19)",
 					reason: func(c chance) string {
-						return fmt.Sprintf("421 4.7.0 Too many connections from 10.20.0.%d, try again later", 10+c.IntN(3))
+						return fmt.Sprintf("Data command failed: 421 4.7.0 too many connections from 10.20.0.%d", 10+c.IntN(3))
 					},
 				},
 				{
 					odds: 0.012, lasts: 1, final: true, where: "SMTPConnection._onReply (smtp.js:298:15)",
 					reason: func(c chance) string {
-						return fmt.Sprintf("550 5.1.1 <user-%d@example.com>: recipient address rejected", 1000+c.IntN(9000))
+						return fmt.Sprintf("all recipients were rejected: 550 5.1.1 <user-%d@example.com> user unknown", 1000+c.IntN(9000))
 					},
 				},
 			},
