@@ -46,15 +46,18 @@ func newDemoCommand(a *app) *cobra.Command {
 fail and are tried again, a worker dies, one queue falls behind, one is paused.
 
 On a terminal it is the dashboard of "qctl top" until q is pressed, or for as
-long as --for says: enter opens a queue, f its failed jobs, r retries one.
-Without a terminal it runs for --for, ten seconds if not given, and prints what
-happened, with -o json for programs.
+long as --for says: enter opens a queue, and there a job; r retries a job, p
+pauses or resumes a queue, ? lists the keys. Without a terminal it runs for
+--for, ten seconds if not given, and prints what happened: how many jobs of each
+queue were added, completed, failed for good, retried, found stalled, and how
+many wait at the end, those included that the end put back; then why attempts
+failed. The hour before the start is made up too, and not counted.
 
 It needs no Redis and uses none: the jobs are in an embedded store of their own,
-in a temporary folder that is removed at the end. REDIS_URL, the configuration
-file and the store of other commands are not looked at. As nothing else is
-written, --read-only does not keep the demo from running; it only switches off
-the keys that change something.`,
+in a temporary folder, and both are gone at the end; after kill -9 they are
+fifteen seconds later. REDIS_URL, the configuration file and the store of other
+commands are not looked at. As nothing else is written, --read-only does not
+keep the demo from running; it switches off the keys that change something.`,
 		Example: `  qctl demo
   qctl demo --for 1m
   qctl demo --for 10s -o json | jq '.queues[] | select(.failed > 0)'`,

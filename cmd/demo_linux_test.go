@@ -23,7 +23,7 @@ type screen struct {
 	ends    *os.File // what a person has of a terminal
 	program *exec.Cmd
 	tmp     string // its folder for temporary files
-	over    chan error
+	over    chan struct{}
 
 	mu    sync.Mutex
 	shown bytes.Buffer // everything that was ever sent to the screen
@@ -46,7 +46,7 @@ func onScreen(t *testing.T, args ...string) *screen {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &screen{t: t, ends: ends, tmp: t.TempDir(), over: make(chan error, 1)}
+	s := &screen{t: t, ends: ends, tmp: t.TempDir(), over: make(chan struct{})}
 	s.program = exec.CommandContext(t.Context(), "qctl", args...)
 	s.program.Stdin, s.program.Stdout, s.program.Stderr = side, side, side
 	s.program.Env = append(os.Environ(), "TERM=xterm-256color", "LANG=C.UTF-8", "LC_ALL=", "TMPDIR="+s.tmp, "REDIS_URL=redis://127.0.0.1:1")
@@ -54,7 +54,10 @@ func onScreen(t *testing.T, args ...string) *screen {
 	if err := errors.Join(s.program.Start(), side.Close()); err != nil {
 		t.Fatal(err)
 	}
-	go func() { s.over <- s.program.Wait() }()
+	go func() {
+		_ = s.program.Wait() // its exit code is in the state
+		close(s.over)
+	}()
 	go s.read()
 	t.Cleanup(func() { _ = s.program.Process.Kill(); _ = ends.Close() })
 	return s

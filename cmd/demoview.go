@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/qctl/qctl/internal/demo"
@@ -129,7 +128,7 @@ func (v demoView) write(a *app) error {
 	}
 	causes := render.Table{Columns: []render.Column{right("COUNT"), {Header: "QUEUE"}, {Header: "WHY ATTEMPTS FAILED", Flex: true}}}
 	for _, c := range v.Causes[:min(len(v.Causes), demoCauses)] {
-		causes.Rows = append(causes.Rows, []render.Cell{render.NumberCell(c.Count), render.TextCell(c.Queue), render.TextCell(strings.TrimSpace(c.Cause))})
+		causes.Rows = append(causes.Rows, []render.Cell{render.NumberCell(c.Count), render.TextCell(c.Queue), render.TextCell(c.Cause)})
 	}
 	return causes.Write(a.streams.Out, options)
 }

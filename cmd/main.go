@@ -93,7 +93,8 @@ func newRootCommand(a *app) *cobra.Command {
 QUEUE is an alias (email), a queue name (email-queue) or a whole key base
 (bull:email-queue). Results go to standard output, everything else to standard
 error; "qctl help exit-codes" lists what the exit codes mean.`,
-		Example: `  qctl enqueue email queueId=42 --priority urgent
+		Example: `  qctl demo
+  qctl enqueue email queueId=42 --priority urgent
   qctl worker --queue email -- ./send.sh
   qctl stats
   qctl failed orchestration

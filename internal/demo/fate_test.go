@@ -79,7 +79,7 @@ func TestSeedDecides(t *testing.T) {
 			Name: "invoice",
 			Data: json.RawMessage(`{"queueId":"b1a3b4dc-f3f3-4841-8a65-007b3ff8c06e","userId":"user-9364"}`),
 		},
-		Pause: 561 * time.Millisecond, Takes: 390 * time.Millisecond, Why: "done",
+		Pause: 873 * time.Millisecond, Takes: 729 * time.Millisecond, Why: "done",
 	}
 	if diff := cmp.Diff(want, tell("email", 1, 3)); diff != "" {
 		t.Errorf("job 3 of email (-want +got):\n%s", diff)

@@ -14,7 +14,8 @@ import (
 )
 
 // The hour before the start is lived through in steps: what comes in within a
-// step is claimed and settled together, so that it costs three calls.
+// step is claimed and settled together, so that it costs three calls. Steps do
+// not cross minutes of the clock, or the bars of a graph would jump.
 const (
 	pastTime = time.Hour
 	pastLock = time.Minute // of the store's clock
@@ -43,13 +44,15 @@ func (s *Simulation) Past(ctx context.Context) error {
 
 // past makes the past of one queue, whose clock it turns.
 func (l *line) past(ctx context.Context, start time.Time) error {
-	clock := start.Add(-pastTime)
+	begin := start.Add(-pastTime).Truncate(time.Minute)
+	clock := begin
 	q := l.Open(func() time.Time { return clock })
 	due := clock // when the next job comes
 	done := 0
-	for end := clock; ; clock = end {
+	for {
 		step := stepOf(start.Sub(clock))
-		if end = clock.Add(step); end.After(start.Add(-l.script.silent)) {
+		end := clock.Add(step)
+		if end.After(start.Add(-l.script.silent)) {
 			break
 		}
 		var jobs []queue.NewJob
@@ -65,13 +68,14 @@ func (l *line) past(ctx context.Context, start time.Time) error {
 		}
 		most := queue.MaxClaim
 		if l.script.perMinute > 0 {
-			most = int(float64(l.script.perMinute)*(pastTime-start.Sub(end)).Minutes()) - done
+			most = int(float64(l.script.perMinute)*end.Sub(begin).Minutes()) - done
 		}
 		n, err := l.settleStep(ctx, q, &clock, step, start, most)
 		if err != nil {
 			return err
 		}
 		done += n
+		clock = end
 	}
 	if err := l.backlog(ctx, q, &clock, start); err != nil {
 		return err

@@ -75,7 +75,7 @@ func synthstack() []script {
 	return []script{
 		{
 			alias: "email", names: []string{"welcome", "password-reset", "invoice", "invoice", "newsletter"},
-			every: 900 * time.Millisecond, tide: 0.4, runs: span{250 * time.Millisecond, 3 * time.Second},
+			every: 1400 * time.Millisecond, tide: 0.4, runs: span{500 * time.Millisecond, 5 * time.Second},
 			payload: emailPayload, result: emailResult, workers: 2, urgent: 0.1, background: 0.2,
 			backlog: 4, waited: 2 * time.Second,
 			later: 0.06, laterBy: span{time.Minute, 40 * time.Minute},
