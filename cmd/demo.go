@@ -103,6 +103,7 @@ func runDemo(ctx context.Context, a *app, opts *demoOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	outer := ctx
 	if watched { // a terminal that is closed ends it like any other way out
 		var stop context.CancelFunc
 		ctx, stop = signal.NotifyContext(ctx, syscall.SIGHUP)
@@ -127,11 +128,13 @@ func runDemo(ctx context.Context, a *app, opts *demoOptions) (err error) {
 		began = a.now()
 		err = a.playDemo(ctx, opts, sim, length, watched)
 	}
-	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		err = nil // as long as --timeout said
+	switch class := queue.Classify(err); {
+	case errors.Is(outer.Err(), context.Canceled):
+		err = outer.Err()
 	case ctx.Err() != nil:
-		err = ctx.Err()
+		err = nil // as long as --timeout said, or the terminal was there
+	case class == queue.ClassUnreachable || class == queue.ClassUnknown:
+		return fmt.Errorf("%w: %w", errDemoStore, err)
 	case err != nil:
 		return err
 	}

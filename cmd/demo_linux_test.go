@@ -143,6 +143,17 @@ func TestDemoOnTerminalIsInterrupted(t *testing.T) {
 	s.end(143)
 }
 
+// A terminal that is closed ends it, too.
+func TestDemoTerminalIsClosed(t *testing.T) {
+	t.Parallel()
+	s := onScreen(t, "demo")
+	s.await("[demo: simulated jobs]", "no-workers")
+	if err := s.ends.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.end(0)
+}
+
 // A store outlives a demo that was killed by seconds only.
 func TestDemoIsKilled(t *testing.T) {
 	t.Parallel()

@@ -19,6 +19,9 @@ const (
 	demoStop = 10 * time.Second
 )
 
+// errDemoStore means that somebody has ended the demo's store.
+var errDemoStore = errors.New("the demo's store has gone")
+
 // openDemoStore starts an embedded store in a folder of its own and connects to
 // it. remove ends the store and deletes its folder; it may always be called.
 func (a *app) openDemoStore(ctx context.Context) (remove func() error, err error) {

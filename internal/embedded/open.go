@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -165,8 +166,12 @@ func spawn(o Options) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrStart, err)
 	}
+	dir := o.Dir
+	if o.Temporary {
+		dir = filepath.Dir(dir) // Windows deletes no folder that a process works in
+	}
 	process := &exec.Cmd{
-		Path: o.SelfPath, Args: []string{"qctl", serverArg, string(text)}, Dir: o.Dir, Env: environment(),
+		Path: o.SelfPath, Args: []string{"qctl", serverArg, string(text)}, Dir: dir, Env: environment(),
 		SysProcAttr: detached(),
 	}
 	if err := process.Start(); err != nil {
