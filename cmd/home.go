@@ -19,6 +19,7 @@ import (
 // is in --help.
 const home = `qctl works, watches and repairs BullMQ job queues on Redis.
 
+  qctl demo                              watch simulated queues; needs nothing
   qctl top                               watch queues live, what needs attention first
   qctl stats                             how many jobs there are, and whether they move
   qctl failed QUEUE                      what failed, and why
