@@ -30,8 +30,9 @@ type causeGroup struct {
 // causeGroups counts the failed jobs of one queue.
 type causeGroups struct {
 	byID map[string]*causeGroup
-	// known spares working out the cause of a reason that was seen just before.
+	// known finds the group of a cause's text; text is room to write one.
 	known map[string]*causeGroup
+	text  []byte
 	total int64
 	// others is the jobs of the causes that there was no room for.
 	others causeGroup
@@ -44,17 +45,16 @@ func newCauseGroups() *causeGroups {
 	}
 }
 
-func (c *causeGroups) add(job *queue.Job) {
+func (c *causeGroups) add(job *queue.Failure) {
 	c.total++
-	g := c.known[job.FailedReason]
+	c.text = queue.AppendCause(c.text[:0], job.Reason)
+	g := c.known[string(c.text)]
 	if g == nil {
-		g = c.groupOf(job.FailedReason)
+		g = c.groupOf(job.Reason)
 		if len(c.known) >= maxCauses {
 			clear(c.known)
 		}
-		if len(job.FailedReason) < 1024 {
-			c.known[strings.Clone(job.FailedReason)] = g
-		}
+		c.known[string(c.text)] = g
 	}
 	g.add(job)
 }
@@ -72,9 +72,9 @@ func (c *causeGroups) groupOf(reason string) *causeGroup {
 	return g
 }
 
-func (g *causeGroup) add(job *queue.Job) {
+func (g *causeGroup) add(job *queue.Failure) {
 	g.count++
-	if at := job.FinishedOn; !at.IsZero() {
+	if at := job.At; !at.IsZero() {
 		if g.first.IsZero() || at.Before(g.first) {
 			g.first = at
 		}
@@ -85,8 +85,11 @@ func (g *causeGroup) add(job *queue.Job) {
 	if g.names == nil {
 		g.names = map[string]int{}
 	}
-	if _, seen := g.names[job.Name]; seen || len(g.names) < maxCauseNames {
-		g.names[strings.Clone(job.Name)]++
+	switch n, seen := g.names[job.Name]; {
+	case seen:
+		g.names[job.Name] = n + 1
+	case len(g.names) < maxCauseNames:
+		g.names[strings.Clone(job.Name)] = 1 // not a piece of the page
 	}
 }
 
@@ -162,15 +165,33 @@ func runCauses(ctx context.Context, a *app, opts *selection, args []string) erro
 
 func groupCauses(ctx context.Context, opts *selection, q *queue.Queue) (*causeGroups, error) {
 	groups := newCauseGroups()
-	s := newSearch(opts, queue.FieldName|queue.FieldFailedReason|queue.FieldFinishedOn)
+	if opts.limit > 0 { // the newest, which no walk over all of them begins with
+		return groups, groups.addSome(ctx, opts, q)
+	}
+	return groups, q.ScanFailures(ctx, opts.scan(queue.StateFailed), func(failures []queue.Failure) error {
+		for i := range failures {
+			f := &failures[i]
+			if opts.filter(queue.Job{
+				ID: f.ID, Name: f.Name, State: queue.StateFailed, FailedReason: f.Reason, FinishedOn: f.At,
+			}) {
+				groups.add(f)
+			}
+		}
+		return nil
+	})
+}
+
+// addSome adds the jobs of the selection up to its limit.
+func (c *causeGroups) addSome(ctx context.Context, opts *selection, q *queue.Queue) error {
+	s := newSearch(opts, queue.FieldName|queue.FieldFailedReason)
 	for h, err := range s.of(ctx, q, queue.StateFailed) {
 		if err != nil {
-			return nil, err
+			return err
 		}
-		groups.add(&h.Job)
-		if opts.limit > 0 && groups.total >= int64(opts.limit) {
+		c.add(&queue.Failure{ID: h.ID, Name: h.Name, Reason: h.FailedReason, At: h.FinishedOn})
+		if c.total >= int64(opts.limit) {
 			break
 		}
 	}
-	return groups, nil
+	return nil
 }

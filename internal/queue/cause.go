@@ -3,9 +3,9 @@ package queue
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // maxCauseBytes bounds what is compared of a failed reason.
@@ -15,13 +15,15 @@ const maxCauseBytes = 300
 // common: the first line, with numbers, addresses and ids turned to #. The id
 // stands for that text.
 func Cause(failedReason string) (id, text string) {
-	text = commonText(failedReason)
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:3]), text
+	common := AppendCause(nil, failedReason)
+	sum := sha256.Sum256(common)
+	return hex.EncodeToString(sum[:3]), string(common)
 }
 
-// commonText keeps the words and turns what counts or identifies to #.
-func commonText(reason string) string {
+// AppendCause appends the text of a failed reason's cause to b. Who counts many
+// reasons meets few texts, and needs the id of each only once.
+func AppendCause(b []byte, failedReason string) []byte {
+	reason, start := failedReason, len(b)
 	reason = strings.TrimLeftFunc(reason, unicode.IsSpace)
 	if i := strings.IndexAny(reason, "\r\n"); i >= 0 {
 		reason = reason[:i]
@@ -29,28 +31,29 @@ func commonText(reason string) string {
 	if len(reason) > maxCauseBytes {
 		reason = strings.ToValidUTF8(reason[:maxCauseBytes], "") + "…"
 	}
-	var b strings.Builder
-	b.Grow(len(reason))
+	b = slices.Grow(b, len(reason))
 	for i := 0; i < len(reason); {
 		switch end := wordEnd(reason, i); {
 		case isUUID(reason[i:]):
-			b.WriteByte('#')
+			b = append(b, '#')
 			i += uuidBytes
 		case end > i:
-			writeWord(&b, reason[i:end])
+			b = appendWord(b, reason[i:end])
 			i = end
 		case reason[i] == ' ' || reason[i] == '\t':
 			for i < len(reason) && (reason[i] == ' ' || reason[i] == '\t') {
 				i++
 			}
-			b.WriteByte(' ')
+			b = append(b, ' ')
 		default:
-			_, size := utf8.DecodeRuneInString(reason[i:])
-			b.WriteString(reason[i : i+size])
-			i += size
+			b = append(b, reason[i])
+			i++
 		}
 	}
-	return strings.TrimRight(b.String(), " ")
+	for len(b) > start && b[len(b)-1] == ' ' {
+		b = b[:len(b)-1]
+	}
+	return b
 }
 
 // wordEnd returns the end of the ASCII letters and digits from i on.
@@ -65,8 +68,8 @@ func wordEnd(s string, i int) int {
 // and face are words.
 const leastHash = 6
 
-// writeWord turns a number or a hash to #, and the digits within other words.
-func writeWord(b *strings.Builder, word string) {
+// appendWord turns a number or a hash to #, and the digits within other words.
+func appendWord(b []byte, word string) []byte {
 	digits, hexDigits := 0, 0
 	for i := range len(word) {
 		switch c := word[i] | 0x20; {
@@ -79,18 +82,18 @@ func writeWord(b *strings.Builder, word string) {
 	}
 	switch {
 	case digits == 0:
-		b.WriteString(word)
+		return append(b, word...)
 	case digits == len(word), hexDigits == len(word) && len(word) >= leastHash:
-		b.WriteByte('#')
-	default:
-		for i := range len(word) {
-			if !isDigit(word[i]) {
-				b.WriteByte(word[i])
-			} else if i == 0 || !isDigit(word[i-1]) {
-				b.WriteByte('#')
-			}
+		return append(b, '#')
+	}
+	for i := range len(word) {
+		if !isDigit(word[i]) {
+			b = append(b, word[i])
+		} else if i == 0 || !isDigit(word[i-1]) {
+			b = append(b, '#')
 		}
 	}
+	return b
 }
 
 const uuidBytes = 36
