@@ -14,8 +14,13 @@ import (
 	"github.com/qctl/qctl/internal/render"
 )
 
-// completionBudget is how long a shell waits for names from Redis.
-const completionBudget = 300 * time.Millisecond
+// How long a shell waits for names from Redis, and the part of it in which
+// queues are searched for: with millions of keys only some are found. With the
+// start of the program it is less than a person takes for a delay.
+const (
+	completionBudget = 250 * time.Millisecond
+	completionSearch = 200 * time.Millisecond
+)
 
 // completionJobs is how many jobs of each state are offered.
 const completionJobs = 20

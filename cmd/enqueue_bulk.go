@@ -18,7 +18,7 @@ import (
 )
 
 // bulkBatch is how many lines are checked and sent together.
-const bulkBatch = 500
+const bulkBatch = 2000
 
 // maxLine leaves room for name and options beside the largest payload.
 const maxLine = maxPayload + 1<<20

@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/qctl/qctl/internal/config"
 	"github.com/qctl/qctl/internal/queue"
@@ -131,7 +132,11 @@ func (a *app) addGlob(ctx context.Context, glob string, add func(config.Target))
 	if _, err := path.Match(glob, ""); err != nil {
 		return &usageError{err: fmt.Errorf("pattern %q: %w", glob, err)}
 	}
-	bases, err := a.client.Queues(ctx, "")
+	within := time.Duration(0)
+	if a.completing {
+		within = completionSearch
+	}
+	bases, err := a.client.QueuesWithin(ctx, "", within)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -31,6 +32,12 @@ func EscapePattern(text string) string {
 // which its first job or its first client wrote; other hashes of that name do
 // not count.
 func (c *Client) Queues(ctx context.Context, pattern string) ([]KeyBase, error) {
+	return c.QueuesWithin(ctx, pattern, 0)
+}
+
+// QueuesWithin is Queues for who cannot wait: it goes through key names for no
+// longer than a time and returns what it has found by then. 0 is no limit.
+func (c *Client) QueuesWithin(ctx context.Context, pattern string, most time.Duration) ([]KeyBase, error) {
 	if pattern == "" {
 		pattern = "*"
 	}
@@ -39,14 +46,20 @@ func (c *Client) Queues(ctx context.Context, pattern string) ([]KeyBase, error) 
 	}
 	found := map[KeyBase]bool{}
 	var mu sync.Mutex
-	err := c.onEachPrimary(ctx, func(ctx context.Context, rdb redis.Cmdable) error {
+	searching := ctx
+	if most > 0 {
+		var cancel context.CancelFunc
+		searching, cancel = context.WithTimeout(ctx, most)
+		defer cancel()
+	}
+	err := c.onEachPrimary(searching, func(ctx context.Context, rdb redis.Cmdable) error {
 		return scanMeta(ctx, rdb, pattern, func(base KeyBase) {
 			mu.Lock()
 			defer mu.Unlock()
 			found[base] = true
 		})
 	})
-	if err != nil {
+	if err != nil && (searching.Err() == nil || ctx.Err() != nil) {
 		return nil, wrapRedis("search for queues", err)
 	}
 	bases := slices.SortedFunc(maps.Keys(found), compareBases)

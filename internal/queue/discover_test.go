@@ -1,10 +1,12 @@
 package queue_test
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -105,6 +107,26 @@ func TestExists(t *testing.T) {
 		}
 		if diff := cmp.Diff([]string{e.base.String()}, e.queues(e.base.Prefix+":*")); diff != "" {
 			e.t.Error(diff)
+		}
+	})
+}
+
+// A search that may not take long ends without an error, with what it has found.
+func TestQueuesWithin(t *testing.T) {
+	onEach(t, func(e *env) {
+		e.must(e.rdb.HSet(e.ctx, e.key("meta"), "opts.maxLenEvents", 10000).Err())
+		found, err := e.client.QueuesWithin(e.ctx, e.base.Prefix+":*", time.Hour)
+		if e.must(err); len(found) != 1 {
+			e.t.Errorf("with time: %v", found)
+		}
+		found, err = e.client.QueuesWithin(e.ctx, e.base.Prefix+":*", time.Nanosecond)
+		if e.must(err); len(found) != 0 {
+			e.t.Errorf("without time: %v", found)
+		}
+		ctx, cancel := context.WithCancel(e.ctx)
+		cancel()
+		if _, err := e.client.QueuesWithin(ctx, "", time.Hour); !errors.Is(err, context.Canceled) {
+			e.t.Errorf("when the caller has ended: %v", err)
 		}
 	})
 }
