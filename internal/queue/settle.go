@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -93,10 +94,37 @@ func (q *Queue) Settle(ctx context.Context, outcomes []Outcome, opts SettleOptio
 	for i := range outcomes {
 		settled.Errs[i] = codeError(outcomes[i].ID, replyInt(at(codes, i)))
 	}
+	q.findOut(ctx, settled.Errs)
 	if opts.Next != nil {
 		settled.Claimed = q.decodeClaimed(at(parts, 1), next.Token)
 	}
 	return settled, nil
+}
+
+// findOut notes where the jobs are that were not active, which costs nothing when
+// all were. It is for the reader of the error: what cannot be found out is left
+// open, and so is a job that is active by now.
+func (q *Queue) findOut(ctx context.Context, errs []error) {
+	var elsewhere []*JobError
+	var ids []string
+	for _, err := range errs {
+		var job *JobError
+		if errors.As(err, &job) && errors.Is(job.Err, ErrJobNotInState) {
+			elsewhere, ids = append(elsewhere, job), append(ids, job.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	states, err := q.StateOf(ctx, ids)
+	if err != nil {
+		return
+	}
+	for i, state := range states {
+		if state != StateActive {
+			elsewhere[i].State = state
+		}
+	}
 }
 
 // terms is what outcomes of one batch mostly have in common, as settle.lua

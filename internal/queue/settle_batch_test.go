@@ -332,3 +332,40 @@ func TestSettleNothing(t *testing.T) {
 		e.changed(before, nil)
 	})
 }
+
+// The error of a job that was not active says where it is, found out by a
+// second call that only such a job costs.
+func TestSettleTellsWhereJobsAre(t *testing.T) {
+	onEach(t, func(e *env) {
+		e.running(4)
+		calls := e.countCalls("evalsha")
+		same(e, "recorded", []string{"ok"}, e.settleAll(queue.Outcome{Kind: queue.Complete, ID: "1", Token: "tok"}))
+		good := calls.Load()
+		for id, to := range map[string]string{"2": "wait", "3": ""} {
+			e.must(e.rdb.LRem(e.ctx, e.key("active"), 0, id).Err())
+			if to != "" {
+				e.must(e.rdb.LPush(e.ctx, e.key(to), id).Err())
+			}
+		}
+		outcomes := make([]queue.Outcome, 3)
+		for i, id := range []string{"2", "3", "4"} {
+			outcomes[i] = queue.Outcome{Kind: queue.Complete, ID: id, Token: "tok"}
+		}
+		settled, err := e.q.Settle(e.ctx, outcomes, queue.SettleOptions{})
+		e.must(err)
+		var states []queue.State
+		for _, err := range settled.Errs {
+			var job *queue.JobError
+			if errors.As(err, &job) {
+				states = append(states, job.State)
+			}
+		}
+		same(e, "states", []queue.State{queue.StateWaiting, queue.StateUnknown}, states)
+		if text := settled.Errs[0].Error(); !strings.HasSuffix(text, "it is waiting") {
+			e.t.Errorf("the error reads %q", text)
+		}
+		if good != 1 || calls.Load() != good+2 {
+			e.t.Errorf("%d calls for a recorded outcome, %d for others", good, calls.Load()-good)
+		}
+	})
+}
