@@ -76,3 +76,7 @@ verify: ## Fail when generated files, formatting or go.mod are out of date
 .PHONY: bench
 bench: ## Measure against a real Redis and the engines of others
 	./bench/run.sh
+
+.PHONY: bench-scale
+bench-scale: ## Measure the commands that have a bound, with a million failed jobs
+	./bench/scale.sh

@@ -1,11 +1,12 @@
 // Command bench measures this engine the way bullmq.mjs and asynq measure
 // theirs, and prints one JSON line; with -compare it runs all of them in turn
-// and prints a table.
+// and prints a table. With -scale it measures qctl's commands instead.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -49,6 +50,7 @@ func run() error {
 	concurrency := flag.Int("concurrency", 100, "of the worker, or adds in flight")
 	rounds := flag.Int("compare", 0, "compare with the peers in so many rounds")
 	asynq := flag.String("asynq", "", "path of the built asynq peer")
+	scaled := flag.String("scale", "", "measure the commands of the built qctl at this path with so many failed jobs")
 	flag.Parse()
 	if *rounds > 0 {
 		return compare(context.Background(), os.Stdout, *url, *jobs, *rounds, *asynq)
@@ -58,6 +60,9 @@ func run() error {
 		return err
 	}
 	opts.MaxRetries, opts.DisableIdentity, opts.Protocol = -1, true, 2
+	if *scaled != "" {
+		return scaleUp(*url, opts, *scaled, *jobs)
+	}
 	c := conn{opts: opts, main: redis.NewClient(opts)}
 	ctx := context.Background()
 	if err := c.main.FlushDB(ctx).Err(); err != nil {
@@ -77,6 +82,17 @@ func run() error {
 	return json.NewEncoder(os.Stdout).Encode(map[string]any{
 		"peer": "qctl", "mode": *mode, "jobs": *jobs, "seconds": seconds, "perSecond": int(float64(*jobs) / seconds),
 	})
+}
+
+// scaleUp measures commands in a folder that is gone afterwards.
+func scaleUp(url string, opts *redis.Options, qctl string, jobs int) (err error) {
+	dir, err := os.MkdirTemp("", "qctl-scale")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	s := scale{ctx: context.Background(), rdb: redis.NewClient(opts), out: os.Stdout, qctl: qctl, url: url, dir: dir, jobs: jobs}
+	return s.run()
 }
 
 func makeJobs(n, priorities int) []queue.NewJob {
