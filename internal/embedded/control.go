@@ -99,7 +99,7 @@ func Reset(ctx context.Context, dir string) error {
 		return err
 	}
 	defer func() { _ = unlock() }()
-	for _, name := range []string{logName, newName, addressName, failureName, serverLog} {
+	for _, name := range []string{logName, newName, nextName, addressName, failureName, serverLog} {
 		if err := removeFile(dir, name); err != nil {
 			return err
 		}

@@ -35,6 +35,12 @@
 // as many length-prefixed arguments, as varints. A length has a checksum of its
 // own because a flipped bit in it would else look like a torn tail.
 //
+// A log that has grown to twice its snapshot, and 16 MB, is rewritten while the
+// store goes on: the log is replayed into a second keyspace, which for that time
+// takes as much memory as the first, written as a snapshot beside it, and what
+// was appended meanwhile is copied behind. Commands wait for the last 256 KB of
+// that, a sync and a rename.
+//
 // A process that is killed loses nothing that it answered, because every record
 // is handed to the system before the answer. A machine that loses its power
 // loses at most the last second, and with [FsyncAlways] nothing.

@@ -170,16 +170,22 @@ func (j *journal) replace(snapshot func(write func([]effect) error) error) (err 
 	if err != nil {
 		return errors.Join(err, j.disk.remove(newName))
 	}
+	return j.exchange(newName, size, size)
+}
+
+// exchange puts a log that is complete and safe in the place of this one; base
+// is where its snapshot ends. After an error one of the two is there.
+func (j *journal) exchange(name string, size, base int64) (err error) {
 	j.syncMu.Lock()
 	defer j.syncMu.Unlock()
 	if j.f != nil {
 		// Some systems do not rename over an open file.
 		_ = j.f.Close()
 	}
-	renameErr := j.disk.rename(newName, logName)
+	renameErr := j.disk.rename(name, logName)
 	if renameErr == nil {
 		renameErr = j.disk.sync()
-		j.size, j.base, j.torn = size, size, false
+		j.size, j.base, j.torn = size, base, false
 		j.synced.Store(j.appended.Load())
 		j.unsafe.Store(nil)
 	}

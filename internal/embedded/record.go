@@ -72,8 +72,12 @@ func newLogReader(f file, path string) (*logReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	size := info.Size()
-	return &logReader{r: bufio.NewReaderSize(io.NewSectionReader(f, 0, size), 1<<20), path: path, size: size}, nil
+	return newLogReaderTo(f, path, info.Size()), nil
+}
+
+// newLogReaderTo reads no further than to a place.
+func newLogReaderTo(f file, path string, size int64) *logReader {
+	return &logReader{r: bufio.NewReaderSize(io.NewSectionReader(f, 0, size), 1<<20), path: path, size: size}
 }
 
 func (l *logReader) wrong(kind error, format string, args ...any) error {

@@ -30,8 +30,10 @@ type store struct {
 	// failed is set when the keyspace is lost: the log could not be read again.
 	failed  error
 	waiters map[string]map[chan struct{}]bool
-	// compactNext is the size at which a compaction is tried, after one failed.
+	// compactNext is the size at which a compaction is tried, after one failed;
+	// compacting is the one that runs.
 	compactNext int64
+	compacting  *compaction
 }
 
 // openStore opens the log of a folder.
@@ -40,6 +42,10 @@ func openStore(d disk, now func() time.Time, always bool, log *slog.Logger) (*st
 		now: now, log: log, always: always, compactAbove: compactAbove,
 		waiters: map[string]map[chan struct{}]bool{},
 	}
+	// What a process that was killed while it rewrote the log has left; usually
+	// there is nothing.
+	_ = d.remove(newName)
+	_ = d.remove(nextName)
 	var err error
 	if s.engine, err = newEngine(now); err != nil {
 		return nil, nil, err
@@ -114,16 +120,17 @@ func (s *store) logged() {
 		}
 	}
 	s.engine.effects = nil
-	if s.journal.size > max(s.compactAbove, compactFactor*s.journal.base, s.compactNext) {
-		if err := s.compact(); err != nil {
-			s.log.Error("the log could not be rewritten; it goes on growing", "error", err)
-			s.compactNext = s.journal.size + s.compactAbove
-		}
+	if s.compacting == nil && s.journal.size > max(s.compactAbove, compactFactor*s.journal.base, s.compactNext) {
+		s.startCompaction()
 	}
 }
 
-// compact replaces the log by a snapshot.
+// compact replaces the log by a snapshot at once, for when the log in use must
+// not be trusted. A compaction beside it is called off.
 func (s *store) compact() error {
+	if s.compacting != nil {
+		s.compacting.stop.Store(true)
+	}
 	err := s.journal.replace(s.engine.snapshot)
 	if s.engine.lost {
 		s.reload()
@@ -238,6 +245,7 @@ func (s *store) wake(made effect) {
 func (s *store) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.endCompaction()
 	s.engine.close()
 	return s.journal.close()
 }
