@@ -89,21 +89,28 @@ func (c *compaction) write(s *store) (err error) {
 	if err := c.snapshot(s); err != nil {
 		return err
 	}
+	if err := c.catchUp(s); err != nil {
+		return err
+	}
+	// With this, little is left to be synced while commands wait; what comes in
+	// during it is copied once more, since the last sync would else take long.
+	if err := c.next.Sync(); err != nil {
+		return err
+	}
+	return c.catchUp(s)
+}
+
+// catchUp copies what was appended meanwhile.
+func (c *compaction) catchUp(s *store) error {
 	for range catchUpRounds {
 		s.mu.Lock()
 		until := s.journal.size
 		s.mu.Unlock()
+		if until-c.read <= catchUpBytes {
+			break
+		}
 		if err := c.copyUntil(until); err != nil {
 			return err
-		}
-		if err := c.next.Sync(); err != nil {
-			return err
-		}
-		s.mu.Lock()
-		missing := s.journal.size - c.read
-		s.mu.Unlock()
-		if missing <= catchUpBytes {
-			break
 		}
 	}
 	return nil
