@@ -15,7 +15,7 @@ GOLANGCI_LINT_VERSION := v2.15.0
 GOLANGCI_LINT         := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 
 # What `make generate` writes; never edited by hand.
-GENERATED := completions docs/cli docs/man
+GENERATED := completions docs/cli docs/man docs/qctl.schema.json
 
 INTEROP       := test/interop
 INTEROP_READY := $(INTEROP)/node_modules/.package-lock.json
@@ -54,20 +54,20 @@ $(GOLANGCI_LINT):
 	GOBIN='$(@D)' GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 
 .PHONY: generate
-generate: ## Write completions, command reference and man pages
-	go run ./cmd/gendocs
+generate: ## Write completions, command reference, man pages and the schema
+	go run . generate
 
 # Compared with a copy and not with git, so that it tells the truth in a
 # working tree with changes, too.
 .PHONY: verify
 verify: ## Fail when generated files, formatting or go.mod are out of date
 	@before="$$(mktemp -d)"; trap 'rm -rf "$$before"' EXIT; \
-	copy() { if [ -d "$$1" ]; then mkdir -p "$$2" && cp -R "$$1/." "$$2"; fi; }; \
-	for dir in $(GENERATED); do copy "$$dir" "$$before/was/$$dir"; done; \
+	copy() { if [ -e "$$1" ]; then mkdir -p "$$2/$$(dirname "$$1")" && cp -R "$$1" "$$2/$$1"; fi; }; \
+	mkdir "$$before/was" "$$before/is"; \
+	for path in $(GENERATED); do copy "$$path" "$$before/was"; done; \
 	$(MAKE) --no-print-directory generate; \
-	for dir in $(GENERATED); do copy "$$dir" "$$before/is/$$dir"; done; \
-	mkdir -p "$$before/was" "$$before/is"; \
-	diff -ru "$$before/was" "$$before/is" || { echo 'generated files were out of date; they are rewritten now: commit them'; exit 1; }
+	for path in $(GENERATED); do copy "$$path" "$$before/is"; done; \
+	diff -ruN "$$before/was" "$$before/is" || { echo 'generated files were out of date; they are rewritten now: commit them'; exit 1; }
 	@unformatted="$$(go list -f '{{$$dir := .Dir}}{{range .GoFiles}}{{$$dir}}/{{.}} {{end}}{{range .TestGoFiles}}{{$$dir}}/{{.}} {{end}}{{range .XTestGoFiles}}{{$$dir}}/{{.}} {{end}}{{range .IgnoredGoFiles}}{{$$dir}}/{{.}} {{end}}' ./... | xargs gofmt -l)"; \
 	if [ -n "$$unformatted" ]; then echo "not formatted (run make format):"; echo "$$unformatted"; exit 1; fi
 	go mod tidy -diff

@@ -59,8 +59,8 @@ QUEUE may be a pattern in quotes or @role.`,
 	flags.BoolVarP(&opts.dryRun, "dry-run", "n", false, "only say what would be removed")
 	flags.BoolVarP(&opts.yes, "yes", "y", false, "do not ask")
 	// It fails only for a flag that does not exist.
-	_ = cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(
-		[]cobra.Completion{string(queue.StateCompleted), string(queue.StateFailed)}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("state", completeWords(
+		string(queue.StateCompleted), string(queue.StateFailed)))
 	return cmd
 }
 

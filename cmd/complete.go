@@ -26,8 +26,9 @@ const (
 const completionJobs = 20
 
 // completeQueues offers the names of queues for the first arguments, as many as
-// most; below 0 for all. What cannot be had within the budget is left out, and
-// nothing is said about it: a shell has no place for an error.
+// most; below 0 for all, and then roles, too. What cannot be had within the
+// budget is left out, and nothing is said about it: a shell has no place for an
+// error.
 func completeQueues(a *app, most int) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if most >= 0 && len(args) >= most {
@@ -35,47 +36,59 @@ func completeQueues(a *app, most int) cobra.CompletionFunc {
 		}
 		ctx, cancel := completionContext(a, cmd)
 		defer cancel()
-		return queueCompletions(ctx, a, args, toComplete), cobra.ShellCompDirectiveNoFileComp
+		words := queueCompletions(ctx, a, args, toComplete)
+		if most < 0 {
+			words = append(words, roleCompletions(a, args, toComplete)...)
+		}
+		return words, cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
 // completeJobs offers queues for the first argument, and for those behind it
-// the newest jobs of the queue in the given states. Not more arguments than
-// most are completed; below 0 means all.
+// the newest jobs of the queue in the given states, or in those that --state
+// names. Not more arguments than most are completed; below 0 means all.
 func completeJobs(a *app, most int, states ...queue.State) cobra.CompletionFunc {
 	queues := completeQueues(a, 1)
 	return func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		switch {
 		case len(args) == 0:
 			return queues(cmd, args, toComplete)
-		case most >= 0 && len(args) >= most:
+		case most >= 0 && len(args) >= most, wantsAll(cmd):
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		ctx, cancel := completionContext(a, cmd)
 		defer cancel()
-		return jobCompletions(ctx, a, args, states, toComplete),
+		return jobCompletions(ctx, a, args, statesTyped(cmd, states), toComplete),
 			cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 	}
 }
 
-// completeStates offers the words of --state, also behind a comma.
-func completeStates(_ *cobra.Command, _ []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	done := toComplete[:strings.LastIndexByte(toComplete, ',')+1]
-	var words []cobra.Completion
-	for _, name := range stateNames() {
-		if word := done + name; strings.HasPrefix(word, toComplete) && !slices.Contains(strings.Split(done, ","), name) {
-			words = append(words, word)
-		}
-	}
-	return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+// wantsAll reports whether a flag was typed that takes the place of ids.
+func wantsAll(cmd *cobra.Command) bool {
+	return cmd.Flags().Changed("all") || cmd.Flags().Changed("all-failed")
 }
 
-// completionContext ends with the budget, and silences warnings.
+// statesTyped returns what --state names, or else the given states.
+func statesTyped(cmd *cobra.Command, otherwise []queue.State) []queue.State {
+	names, err := cmd.Flags().GetStringSlice("state")
+	if err != nil || !cmd.Flags().Changed("state") {
+		return otherwise
+	}
+	states, err := parseStates(names)
+	if err != nil {
+		return nil
+	}
+	return states
+}
+
+// completionContext ends with the budget, and silences warnings. The process has
+// no other reason to live: what else looks at a.hard ends with it, too.
 func completionContext(a *app, cmd *cobra.Command) (context.Context, context.CancelFunc) {
 	silent := *a.streams
 	silent.Err = io.Discard
-	a.streams, a.completing = &silent, true
-	return context.WithTimeout(cmd.Context(), completionBudget)
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionBudget)
+	a.streams, a.completing, a.hard = &silent, true, ctx
+	return ctx, cancel
 }
 
 // queueCompletions lists the configured queues and those of this Redis, without
@@ -128,6 +141,25 @@ func describeQueues(ctx context.Context, a *app, names []string, bases []queue.K
 			about = render.Count(c.Waiting+c.Prioritized) + " waiting"
 		}
 		words[i] = cobra.CompletionWithDesc(names[i], about)
+	}
+	return words
+}
+
+// roleCompletions lists the roles of the configured queues.
+func roleCompletions(a *app, typed []string, toComplete string) []cobra.Completion {
+	if _, err := a.loadConfig(); err != nil {
+		return nil
+	}
+	var words []cobra.Completion
+	for _, t := range a.config.Targets("") {
+		word := "@" + t.Queue.Role
+		if t.Queue.Role == "" || !strings.HasPrefix(word, toComplete) || !typable(word) || slices.Contains(typed, word) {
+			continue
+		}
+		word = cobra.CompletionWithDesc(word, plural(len(a.config.Targets(t.Queue.Role)), "queue"))
+		if !slices.Contains(words, word) {
+			words = append(words, word)
+		}
 	}
 	return words
 }

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -10,15 +11,15 @@ import (
 	"github.com/qctl/qctl/internal/config"
 )
 
-// Shells lists the shells that there are completions for.
-func Shells() []string { return []string{"bash", "zsh", "fish", "powershell"} }
+// shells lists the shells that there are completions for.
+func shells() []string { return []string{"bash", "zsh", "fish", "powershell"} }
 
-// WriteCompletion writes the script that makes a shell complete root's command
+// writeCompletion writes the script that makes a shell complete root's command
 // lines.
-func WriteCompletion(root *cobra.Command, shell string, w io.Writer) error {
+func writeCompletion(root *cobra.Command, shell string, w io.Writer) error {
 	switch shell {
 	case "bash":
-		return root.GenBashCompletionV2(w, true)
+		return writeBash(root, w)
 	case "zsh":
 		return root.GenZshCompletion(w)
 	case "fish":
@@ -28,8 +29,53 @@ func WriteCompletion(root *cobra.Command, shell string, w io.Writer) error {
 	}
 	return &usageError{
 		err:  fmt.Errorf("unknown shell %q", shell),
-		hint: didYouMean(config.Suggest(shell, Shells()), "there are completions for "+strings.Join(Shells(), ", ")),
+		hint: didYouMean(config.Suggest(shell, shells()), "there are completions for "+strings.Join(shells(), ", ")),
 	}
+}
+
+// bashMends are what cobra's script for bash lacks here: each text stands in it
+// once and is replaced by the other.
+var bashMends = []struct{ text, mended string }{
+	// bash cuts words at @, too; as with : and =, what was cut off is put back,
+	// and taken from the answers. Roles begin with it.
+	{"        _init_completion -n =: || return\n", "        _init_completion -n =:@ || return\n"},
+	{"        __qctl_init_completion -n =: || return\n", "        __qctl_init_completion -n =:@ || return\n"},
+	{
+		"    __qctl_handle_special_char \"$cur\" =\n",
+		"    __qctl_handle_special_char \"$cur\" =\n    __qctl_handle_special_char \"$cur\" @\n",
+	},
+	// Without the package bash-completion each key press would print an error.
+	{"    _get_comp_words_by_ref \"$@\" cur prev words cword\n", `    if declare -F _get_comp_words_by_ref >/dev/null 2>&1; then
+        _get_comp_words_by_ref "$@" cur prev words cword
+        return
+    fi
+    # Without the package bash-completion: the line up to the cursor, cut at blanks.
+    local line=${COMP_LINE:0:COMP_POINT}
+    read -ra words <<<"$line"
+    if [[ ${line} == *[[:blank:]] ]]; then
+        words+=("")
+    fi
+    cword=$((${#words[@]} - 1))
+    cur=${words[cword]}
+    prev=${words[cword > 0 ? cword - 1 : 0]}
+`},
+}
+
+// writeBash writes cobra's script, mended.
+func writeBash(root *cobra.Command, w io.Writer) error {
+	var script bytes.Buffer
+	if err := root.GenBashCompletionV2(&script, true); err != nil {
+		return err
+	}
+	text := script.String()
+	for _, mend := range bashMends {
+		if strings.Count(text, mend.text) != 1 {
+			return fmt.Errorf("the completion script for bash has no single %q", mend.text)
+		}
+		text = strings.Replace(text, mend.text, mend.mended, 1)
+	}
+	_, err := io.WriteString(w, text)
+	return err
 }
 
 func newCompletionCommand(a *app) *cobra.Command {
@@ -45,10 +91,10 @@ powershell.`,
   qctl completion zsh > "${fpath[1]}/_qctl"
   qctl completion fish > ~/.config/fish/completions/qctl.fish
   qctl completion powershell | Out-String | Invoke-Expression`,
-		Args:              argumentCount(1, 1, "a shell: "+strings.Join(Shells(), ", ")),
-		ValidArgsFunction: cobra.FixedCompletions(Shells(), cobra.ShellCompDirectiveNoFileComp),
+		Args:              argumentCount(1, 1, "a shell: "+strings.Join(shells(), ", ")),
+		ValidArgsFunction: cobra.FixedCompletions(shells(), cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return WriteCompletion(cmd.Root(), args[0], a.streams.Out)
+			return writeCompletion(cmd.Root(), args[0], a.streams.Out)
 		},
 	}
 }

@@ -226,9 +226,11 @@ func (a *app) useEmbedded(settings redisconn.Config) (redisconn.Config, error) {
 		return settings, err
 	}
 	if a.completing { // a key press must not start a process
-		if state, err := embedded.Status(a.hard, dir); err != nil || !state.Running {
+		state, err := embedded.Status(a.hard, dir)
+		if err != nil || !state.Running {
 			return settings, errors.Join(embedded.ErrNotRunning, err)
 		}
+		return embeddedSettings(settings, state.Info), nil
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -251,7 +253,12 @@ func (a *app) useEmbedded(settings redisconn.Config) (redisconn.Config, error) {
 		return settings, err
 	}
 	fmt.Fprintf(a.streams.Err, "qctl: using the embedded store in %s; REDIS_URL or --redis names a Redis instead\n", render.Text(dir))
+	return embeddedSettings(settings, info), nil
+}
+
+// embeddedSettings lead to an embedded store that runs.
+func embeddedSettings(settings redisconn.Config, info embedded.Info) redisconn.Config {
 	settings.URLs = []redisconn.Secret{redisconn.NewSecret("redis://" + info.Addr)}
 	settings.Password = redisconn.NewSecret(info.Password)
-	return settings, nil
+	return settings
 }

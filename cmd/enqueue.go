@@ -81,6 +81,9 @@ Prints the job's id.`,
 		},
 	}
 	opts.addFlags(cmd.Flags())
+	// They fail only for unknown flags.
+	_ = cmd.RegisterFlagCompletionFunc("priority", completeWord("urgent", "normal", "background"))
+	_ = cmd.RegisterFlagCompletionFunc("backoff", completeBeginning("exponential:", "fixed:"))
 	return cmd
 }
 

@@ -63,7 +63,7 @@ says so.`,
 		},
 	}
 	opts.addFlags(cmd.Flags())
-	_ = cmd.RegisterFlagCompletionFunc("event", cobra.FixedCompletions(eventTypes, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("event", completeWords(eventTypes...))
 	return cmd
 }
 

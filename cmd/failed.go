@@ -58,7 +58,7 @@ its jobs with --cause, here and on retry and remove.`,
 	}
 	opts.addFlags(cmd.Flags())
 	cmd.Flags().StringVar(&by, "by", "", "count by `WHAT`: cause")
-	_ = cmd.RegisterFlagCompletionFunc("by", cobra.FixedCompletions([]string{"cause"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("by", completeWord("cause"))
 	return cmd
 }
 

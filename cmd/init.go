@@ -32,7 +32,8 @@ because passwords get into such files; chmod o+r shares it.`,
 		Example: `  qctl init
   qctl init --dry-run
   qctl init deploy/qctl.yaml --force`,
-		Args: argumentCount(0, 1, "at most one file"),
+		Args:              argumentCount(0, 1, "at most one file"),
+		ValidArgsFunction: completeYAML,
 		RunE: func(_ *cobra.Command, args []string) error {
 			opts.file = config.FileName
 			if len(args) == 1 {

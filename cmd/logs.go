@@ -45,7 +45,7 @@ JSON each line is an object with its number.`,
   qctl logs orchestration 7 --follow
   qctl logs email 42 -o ndjson | jq -r .line`,
 		Args:              argumentCount(1, 2, "QUEUE ID"),
-		ValidArgsFunction: completeJobs(a, 2, queue.StateActive, queue.StateFailed, queue.StateCompleted),
+		ValidArgsFunction: completeJobs(a, 2, queue.StateActive, queue.StateFailed, queue.StateDelayed, queue.StateCompleted),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := jobID(args[1:], opts.idBase64, opts.changed("id-base64"))
 			if err != nil {

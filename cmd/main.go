@@ -126,6 +126,8 @@ error; "qctl help exit-codes" lists what the exit codes mean.`,
 	root.SetHelpCommandGroupID(groupSetup)
 	root.AddCommand(commands(a)...)
 	root.AddCommand(newExitCodesTopic())
+	completeGlobalFlags(a, root)
+	completeTheRest(a, root)
 	return root
 }
 
@@ -166,6 +168,7 @@ func commands(a *app) []*cobra.Command {
 		newEmbeddedCommand(a),
 		newCompletionCommand(a),
 		newVersionCommand(a),
+		newGenerateCommand(a),
 	}
 }
 

@@ -56,7 +56,7 @@ func (s *selection) addFlags(flags *pflag.FlagSet) {
 func (s *selection) addStateFlag(cmd *cobra.Command, usage string) {
 	cmd.Flags().StringSliceVarP(&s.stateNames, "state", "s", s.stateNames, usage)
 	// It fails only for a flag that does not exist.
-	_ = cmd.RegisterFlagCompletionFunc("state", completeStates)
+	_ = cmd.RegisterFlagCompletionFunc("state", completeWords(stateNames()...))
 }
 
 // validate reads what was typed. Without --state the selection is of the

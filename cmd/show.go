@@ -34,7 +34,8 @@ An id that cannot be typed, because of the bytes it is made of, is given with
   qctl show bull:other-queue report:7
   qctl show email --id-base64 /wAB`,
 		Args:              argumentCount(1, 2, "QUEUE ID"),
-		ValidArgsFunction: completeJobs(a, 2, queue.StateFailed, queue.StateActive, queue.StateWaiting, queue.StateDelayed, queue.StateCompleted),
+		ValidArgsFunction: completeJobs(a, 2, queue.StateFailed, queue.StateActive, queue.StateWaiting, queue.StatePrioritized,
+			queue.StateDelayed, queue.StateWaitingChildren, queue.StateCompleted),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := jobID(args[1:], idBase64, cmd.Flags().Changed("id-base64"))
 			if err != nil {

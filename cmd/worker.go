@@ -96,10 +96,15 @@ without using up an attempt.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return runWorker(cmd.Context(), a, opts) },
+		ValidArgsFunction: completePrograms,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return runWorker(cmd.Context(), a, opts) },
 	}
 	opts.addFlags(cmd.Flags())
-	_ = cmd.RegisterFlagCompletionFunc("queue", completeQueues(a, -1)) // fails only for unknown flags
+	// They fail only for unknown flags.
+	_ = cmd.RegisterFlagCompletionFunc("queue", completeQueues(a, 1))
+	_ = cmd.RegisterFlagCompletionFunc("handler", completeBeginning("noop", "sleep=", "fail="))
+	_ = cmd.RegisterFlagCompletionFunc("log-level", completeWord("debug", "info", "warn", "error"))
+	_ = cmd.RegisterFlagCompletionFunc("log-format", completeWord("text", "json"))
 	return cmd
 }
 

@@ -12,7 +12,19 @@ __qctl_debug()
 __qctl_init_completion()
 {
     COMPREPLY=()
-    _get_comp_words_by_ref "$@" cur prev words cword
+    if declare -F _get_comp_words_by_ref >/dev/null 2>&1; then
+        _get_comp_words_by_ref "$@" cur prev words cword
+        return
+    fi
+    # Without the package bash-completion: the line up to the cursor, cut at blanks.
+    local line=${COMP_LINE:0:COMP_POINT}
+    read -ra words <<<"$line"
+    if [[ ${line} == *[[:blank:]] ]]; then
+        words+=("")
+    fi
+    cword=$((${#words[@]} - 1))
+    cur=${words[cword]}
+    prev=${words[cword > 0 ? cword - 1 : 0]}
 }
 
 # This function calls the qctl program to obtain the completion
@@ -139,6 +151,7 @@ __qctl_process_completion_results() {
 
     __qctl_handle_special_char "$cur" :
     __qctl_handle_special_char "$cur" =
+    __qctl_handle_special_char "$cur" @
 
     # Print the activeHelp statements before we finish
     __qctl_handle_activeHelp
@@ -397,9 +410,9 @@ __start_qctl()
     # Call _init_completion from the bash-completion package
     # to prepare the arguments properly
     if declare -F _init_completion >/dev/null 2>&1; then
-        _init_completion -n =: || return
+        _init_completion -n =:@ || return
     else
-        __qctl_init_completion -n =: || return
+        __qctl_init_completion -n =:@ || return
     fi
 
     __qctl_debug

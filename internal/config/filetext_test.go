@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,23 +13,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "rewrite docs/qctl.schema.json")
-
 // The schema in docs is for editors that take it from there.
 func TestSchemaFileIsFresh(t *testing.T) {
 	t.Parallel()
 	const name = "../../docs/qctl.schema.json"
-	if *update {
-		if err := os.WriteFile(name, FileSchema(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
 	got, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(FileSchema()), string(got)); diff != "" {
-		t.Errorf("docs/qctl.schema.json is stale, run go test ./internal/config -run TestSchemaFileIsFresh -update (-want +got):\n%s", diff)
+		t.Errorf("docs/qctl.schema.json is stale, run make generate (-want +got):\n%s", diff)
 	}
 }
 

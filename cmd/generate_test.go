@@ -1,4 +1,4 @@
-package main
+package cmd
 
 import (
 	"os"
@@ -8,20 +8,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
-
-	"github.com/qctl/qctl/cmd"
 )
 
 func TestGenerateIsReproducible(t *testing.T) {
 	t.Setenv("REDIS_URL", "redis://elsewhere:1")
 	t.Setenv("HOME", t.TempDir())
-	first, err := generate()
+	first, err := generatedFiles()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("REDIS_URL", "")
 	t.Setenv("TZ", "Asia/Tokyo")
-	second, err := generate()
+	second, err := generatedFiles()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,14 +31,14 @@ func TestGenerateIsReproducible(t *testing.T) {
 func TestWriteRemovesWhatIsNotGenerated(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	if err := write(root, map[string][]byte{"docs/cli/old.md": []byte("old"), "docs/man/kept.1": []byte("1")}); err != nil {
+	if err := writeGenerated(root, map[string][]byte{"docs/cli/old.md": []byte("old"), "docs/man/kept.1": []byte("1")}); err != nil {
 		t.Fatal(err)
 	}
-	if err := write(root, map[string][]byte{"docs/man/kept.1": []byte("2")}); err != nil {
+	if err := writeGenerated(root, map[string][]byte{"docs/man/kept.1": []byte("2")}); err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
-	for _, folder := range folders {
+	for _, folder := range generatedFolders {
 		entries, err := os.ReadDir(filepath.Join(root, filepath.FromSlash(folder)))
 		if err != nil {
 			t.Fatal(err)
@@ -62,7 +60,7 @@ func TestWriteRemovesWhatIsNotGenerated(t *testing.T) {
 // text and three examples.
 func TestEveryCommandIsDocumented(t *testing.T) {
 	t.Parallel()
-	for _, c := range pages(cmd.NewRootForDocs()) {
+	for _, c := range documented(newUnsetRoot()) {
 		if c.Short == "" || strings.HasSuffix(c.Short, ".") {
 			t.Errorf("%s: the short text %q is empty or ends in a full stop", c.CommandPath(), c.Short)
 		}
@@ -78,7 +76,7 @@ func TestEveryCommandIsDocumented(t *testing.T) {
 	}
 }
 
-func TestPages(t *testing.T) {
+func TestGeneratedPages(t *testing.T) {
 	t.Parallel()
 	root := &cobra.Command{Use: "tool", Short: "Do things", Run: func(*cobra.Command, []string) {}}
 	sub := &cobra.Command{
@@ -108,7 +106,7 @@ func TestPages(t *testing.T) {
 	if diff := cmp.Diff(wantManual, string(manual(sub))); diff != "" {
 		t.Errorf("manual (-want +got):\n%s", diff)
 	}
-	for _, c := range pages(root) {
+	for _, c := range documented(root) {
 		if c.Name() == "secret" {
 			t.Error("a hidden command has a page")
 		}

@@ -1,4 +1,4 @@
-package main
+package cmd
 
 import (
 	"bytes"
@@ -14,24 +14,24 @@ func markdown(c *cobra.Command) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "<!-- Generated from the command tree; do not edit. -->\n\n# %s\n\n%s.\n\n", c.CommandPath(), c.Short)
 	if c.Runnable() {
-		block(&b, c.UseLine())
+		textBlock(&b, c.UseLine())
 	}
 	// The texts are set for a terminal: their line breaks and tables count.
 	if c.Long != "" {
 		b.WriteString("## Description\n\n")
-		block(&b, c.Long)
+		textBlock(&b, c.Long)
 	}
 	if c.Example != "" {
 		b.WriteString("## Examples\n\n")
-		block(&b, unindent(c.Example))
+		textBlock(&b, unindent(c.Example))
 	}
 	flagBlock(&b, "Flags", c.NonInheritedFlags())
 	flagBlock(&b, "Flags of every command", c.InheritedFlags())
-	links(&b, c)
+	linkList(&b, c)
 	return append(bytes.TrimRight(b.Bytes(), "\n"), '\n')
 }
 
-func block(b *bytes.Buffer, text string) {
+func textBlock(b *bytes.Buffer, text string) {
 	fmt.Fprintf(b, "```text\n%s\n```\n\n", strings.TrimRight(text, "\n"))
 }
 
@@ -47,11 +47,11 @@ func unindent(text string) string {
 func flagBlock(b *bytes.Buffer, title string, flags *pflag.FlagSet) {
 	if flags.HasAvailableFlags() {
 		fmt.Fprintf(b, "## %s\n\n", title)
-		block(b, flags.FlagUsages())
+		textBlock(b, flags.FlagUsages())
 	}
 }
 
-func links(b *bytes.Buffer, c *cobra.Command) {
+func linkList(b *bytes.Buffer, c *cobra.Command) {
 	subs := subcommands(c)
 	if len(subs) == 0 && !c.HasParent() {
 		return
