@@ -36,9 +36,12 @@ func completeQueues(a *app, most int) cobra.CompletionFunc {
 		}
 		ctx, cancel := completionContext(a, cmd)
 		defer cancel()
-		words := queueCompletions(ctx, a, args, toComplete)
+		var words []cobra.Completion
 		if most < 0 {
-			words = append(words, roleCompletions(a, args, toComplete)...)
+			words = roleCompletions(a, args, toComplete)
+		}
+		if !strings.HasPrefix(toComplete, "@") {
+			words = append(queueCompletions(ctx, a, args, toComplete), words...)
 		}
 		return words, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -101,7 +104,11 @@ func queueCompletions(ctx context.Context, a *app, typed []string, toComplete st
 	for _, t := range a.config.Targets("") {
 		targets = append(targets, target{Target: t})
 	}
-	if found, err := a.queues(ctx, nil); err == nil {
+	// Where looking through many keys takes long, time is left for the counts of
+	// what is configured.
+	half, cancel := context.WithTimeout(ctx, completionBudget/2)
+	defer cancel()
+	if found, err := a.queues(half, nil); err == nil {
 		for _, t := range found {
 			if !t.Configured {
 				targets = append(targets, t)

@@ -36,13 +36,12 @@ func writeCompletion(root *cobra.Command, shell string, w io.Writer) error {
 // bashMends are what cobra's script for bash lacks here: each text stands in it
 // once and is replaced by the other.
 var bashMends = []struct{ text, mended string }{
-	// bash cuts words at @, too; as with : and =, what was cut off is put back,
-	// and taken from the answers. Roles begin with it.
-	{"        _init_completion -n =: || return\n", "        _init_completion -n =:@ || return\n"},
-	{"        __qctl_init_completion -n =: || return\n", "        __qctl_init_completion -n =:@ || return\n"},
+	// A comma means nothing to bash, and escaped it would not be found again when
+	// the next word is completed behind it.
 	{
-		"    __qctl_handle_special_char \"$cur\" =\n",
-		"    __qctl_handle_special_char \"$cur\" =\n    __qctl_handle_special_char \"$cur\" @\n",
+		"        if (( ${#COMPREPLY[@]} == 1 )); then\n            COMPREPLY[0]=$(printf \"%q\" \"${COMPREPLY[0]}\")\n",
+		"        if (( ${#COMPREPLY[@]} == 1 )); then\n            COMPREPLY[0]=$(printf \"%q\" \"${COMPREPLY[0]}\")\n" +
+			"            COMPREPLY[0]=${COMPREPLY[0]//\\\\,/,}\n",
 	},
 	// Without the package bash-completion each key press would print an error.
 	{"    _get_comp_words_by_ref \"$@\" cur prev words cword\n", `    if declare -F _get_comp_words_by_ref >/dev/null 2>&1; then

@@ -219,7 +219,7 @@ each, as FILE:LINE:COLUMN: KEY: RULE. Redis is not asked.`,
   qctl config validate deploy/qctl.yaml -o json | jq -r '.problems[].key'`,
 		Args:              argumentCount(0, 1, "at most one file"),
 		ValidArgsFunction: completeYAML,
-		RunE: func(_ *cobra.Command, args []string) error { return runConfigValidate(a, args) },
+		RunE:              func(_ *cobra.Command, args []string) error { return runConfigValidate(a, args) },
 	}
 }
 

@@ -33,7 +33,7 @@ An id that cannot be typed, because of the bytes it is made of, is given with
   qctl show email 42 -o json | jq .data
   qctl show bull:other-queue report:7
   qctl show email --id-base64 /wAB`,
-		Args:              argumentCount(1, 2, "QUEUE ID"),
+		Args: argumentCount(1, 2, "QUEUE ID"),
 		ValidArgsFunction: completeJobs(a, 2, queue.StateFailed, queue.StateActive, queue.StateWaiting, queue.StatePrioritized,
 			queue.StateDelayed, queue.StateWaitingChildren, queue.StateCompleted),
 		RunE: func(cmd *cobra.Command, args []string) error {

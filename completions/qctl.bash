@@ -151,7 +151,6 @@ __qctl_process_completion_results() {
 
     __qctl_handle_special_char "$cur" :
     __qctl_handle_special_char "$cur" =
-    __qctl_handle_special_char "$cur" @
 
     # Print the activeHelp statements before we finish
     __qctl_handle_activeHelp
@@ -296,6 +295,7 @@ __qctl_handle_standard_completion_case() {
         # and we don't want to show escape characters in that list.
         if (( ${#COMPREPLY[@]} == 1 )); then
             COMPREPLY[0]=$(printf "%q" "${COMPREPLY[0]}")
+            COMPREPLY[0]=${COMPREPLY[0]//\\,/,}
         fi
         return 0
     fi
@@ -410,9 +410,9 @@ __start_qctl()
     # Call _init_completion from the bash-completion package
     # to prepare the arguments properly
     if declare -F _init_completion >/dev/null 2>&1; then
-        _init_completion -n =:@ || return
+        _init_completion -n =: || return
     else
-        __qctl_init_completion -n =:@ || return
+        __qctl_init_completion -n =: || return
     fi
 
     __qctl_debug
