@@ -132,12 +132,12 @@ func (n *schemaNode) keys(t *testing.T, at string) []string {
 	for name, value := range n.Properties {
 		found = append(found, value.keys(t, at+"."+name)...)
 	}
-	var any schemaNode
+	var values schemaNode
 	if text := string(n.AdditionalProperties); text != "" && text != "false" {
-		if err := json.Unmarshal(n.AdditionalProperties, &any); err != nil {
+		if err := json.Unmarshal(n.AdditionalProperties, &values); err != nil {
 			t.Fatal(err)
 		}
-		found = append(found, any.keys(t, at+".NAME")...)
+		found = append(found, values.keys(t, at+".NAME")...)
 	}
 	if len(found) == 0 {
 		return []string{strings.TrimPrefix(at, ".")}
