@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/qctl/qctl/internal/redistest"
 )
 
 // bin is the folder of the qctl under test.
@@ -97,6 +99,9 @@ func runnable(t *testing.T, s step) bool {
 // run does what one block shows.
 func (w *world) run(t *testing.T, s step) {
 	t.Helper()
+	if s.redis {
+		s.text = strings.ReplaceAll(s.text, "redis://127.0.0.1:6379", redistest.Start(t).URL())
+	}
 	switch {
 	case s.file != "":
 		w.write(t, s.file, s.text)

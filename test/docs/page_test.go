@@ -21,6 +21,7 @@
 //	<!-- run: any numbers -->    numbers, times and ages may differ
 //	<!-- run: file NAME -->      the block is written to a file instead
 //	<!-- run: needs PROGRAM -->  only where there is that program
+//	<!-- run: redis -->          a redis-server of its own stands in for redis://127.0.0.1:6379
 //	<!-- run: workers drain -->  qctl worker ends when there is no more work
 //	<!-- run: setup              shell commands that run here and now
 //	…
@@ -41,6 +42,7 @@ type step struct {
 	numbers  bool   // any will do
 	file     string // where to write the text instead of running it
 	needs    string
+	redis    bool
 	drain    bool // add --drain to workers, which would run for ever
 }
 
@@ -97,6 +99,8 @@ func (s *step) direct(text string) error {
 		s.skip = rest
 	case word == "file" && rest != "":
 		s.file = rest
+	case text == "redis":
+		s.redis = true
 	case text == "workers drain":
 		s.drain = true
 	case word == "needs" && rest != "":
