@@ -105,7 +105,7 @@ func TestCompletionIsBounded(t *testing.T) {
 func TestBashMends(t *testing.T) {
 	t.Parallel()
 	var script strings.Builder
-	if err := writeBash(newUnsetRoot(), &script); err != nil {
+	if err := writeBash(NewRootForDocs(), &script); err != nil {
 		t.Fatal(err)
 	}
 	for _, mend := range bashMends {

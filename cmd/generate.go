@@ -65,10 +65,10 @@ var generatedFolders = []string{"completions", "docs/cli", "docs/man"}
 // completionFiles are the names under which shells look for the scripts.
 var completionFiles = map[string]string{"bash": "qctl.bash", "zsh": "_qctl", "fish": "qctl.fish", "powershell": "qctl.ps1"}
 
-// newUnsetRoot returns a command tree that knows nothing of this machine: what
+// NewRootForDocs returns a command tree that knows nothing of this machine: what
 // is written from it is the same everywhere. Its commands are to be read, not
 // run.
-func newUnsetRoot() *cobra.Command {
+func NewRootForDocs() *cobra.Command {
 	return newRootCommand(&app{
 		streams:   &iostreams.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard},
 		lookupEnv: func(string) (string, bool) { return "", false },
@@ -83,12 +83,12 @@ func generatedFiles() (map[string][]byte, error) {
 	files := map[string][]byte{"docs/qctl.schema.json": config.FileSchema()}
 	for _, shell := range shells() {
 		var script bytes.Buffer
-		if err := writeCompletion(newUnsetRoot(), shell, &script); err != nil {
+		if err := writeCompletion(NewRootForDocs(), shell, &script); err != nil {
 			return nil, err
 		}
 		files["completions/"+completionFiles[shell]] = script.Bytes()
 	}
-	for _, c := range documented(newUnsetRoot()) {
+	for _, c := range documented(NewRootForDocs()) {
 		files["docs/cli/"+pageName(c)+".md"] = markdown(c)
 		files["docs/man/"+pageName(c)+".1"] = manual(c)
 	}

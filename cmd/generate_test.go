@@ -60,7 +60,7 @@ func TestWriteRemovesWhatIsNotGenerated(t *testing.T) {
 // text and three examples.
 func TestEveryCommandIsDocumented(t *testing.T) {
 	t.Parallel()
-	for _, c := range documented(newUnsetRoot()) {
+	for _, c := range documented(NewRootForDocs()) {
 		if c.Short == "" || strings.HasSuffix(c.Short, ".") {
 			t.Errorf("%s: the short text %q is empty or ends in a full stop", c.CommandPath(), c.Short)
 		}
