@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/qctl/qctl/internal/config"
 	"github.com/qctl/qctl/internal/queue"
 	"github.com/qctl/qctl/internal/render"
 )
@@ -90,9 +91,20 @@ func statesTyped(cmd *cobra.Command, otherwise []queue.State) []queue.State {
 func completionContext(a *app, cmd *cobra.Command) (context.Context, context.CancelFunc) {
 	silent := *a.streams
 	silent.Err = io.Discard
-	ctx, cancel := context.WithTimeout(cmd.Context(), completionBudget)
+	ctx, cancel := context.WithTimeout(cmd.Context(), a.completionTime())
 	a.streams, a.completing, a.hard = &silent, true, ctx
 	return ctx, cancel
+}
+
+// completionTime is how long names are waited for: the budget, or for those whose
+// Redis is far away what they say.
+func (a *app) completionTime() time.Duration {
+	if text, set := a.lookupEnv("QCTL_COMPLETION_TIMEOUT"); set {
+		if limit, err := config.ParseDuration(text); err == nil && limit > 0 {
+			return limit
+		}
+	}
+	return completionBudget
 }
 
 // queueCompletions lists the configured queues and those of this Redis, without
@@ -107,7 +119,7 @@ func queueCompletions(ctx context.Context, a *app, typed []string, toComplete st
 	}
 	// Where looking through many keys takes long, time is left for the counts of
 	// what is configured.
-	half, cancel := context.WithTimeout(ctx, completionBudget/2)
+	half, cancel := context.WithTimeout(ctx, a.completionTime()/2)
 	defer cancel()
 	if found, err := a.queues(half, nil); err == nil {
 		for _, t := range found {

@@ -96,6 +96,12 @@ func TestCompletionOfASilentRedis(t *testing.T) {
 // wait for.
 func TestCompletionIsBounded(t *testing.T) {
 	t.Parallel()
+	for text, want := range map[string]time.Duration{"": completionBudget, "nonsense": completionBudget, "0s": completionBudget, "1s": time.Second} {
+		a := &app{lookupEnv: func(string) (string, bool) { return text, text != "" }}
+		if got := a.completionTime(); got != want {
+			t.Errorf("QCTL_COMPLETION_TIMEOUT=%q: waits %v, want %v", text, got, want)
+		}
+	}
 	if completionBudget >= 300*time.Millisecond {
 		t.Errorf("completion may take %v; start and end of the program must fit into 300ms, too", completionBudget)
 	}

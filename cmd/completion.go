@@ -84,7 +84,8 @@ func newCompletionCommand(a *app) *cobra.Command {
 		GroupID: groupSetup,
 		Long: `Print a script with which a shell completes commands, flags, and the names of
 queues and jobs as Redis has them at that moment. SHELL is bash, zsh, fish or
-powershell.`,
+powershell. What Redis does not answer within 200 ms is left out;
+QCTL_COMPLETION_TIMEOUT=1s waits longer.`,
 		Example: `  source <(qctl completion bash)
   qctl completion bash > /etc/bash_completion.d/qctl
   qctl completion zsh > "${fpath[1]}/_qctl"

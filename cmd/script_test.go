@@ -105,6 +105,8 @@ func scriptParams(files []string, serve func(*testscript.Env) (url string, err e
 			env.Setenv("GORACE", "atexit_sleep_ms=10")
 			env.Setenv("REDIS_HOST", strings.TrimPrefix(url, "redis://"))
 			env.Setenv("TZ", "UTC")
+			// However busy the machine is.
+			env.Setenv("QCTL_COMPLETION_TIMEOUT", "30s")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -33,6 +33,7 @@ func newWorld(t *testing.T) *world {
 		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"),
 		"HOME=" + filepath.Join(root, "home"),
 		"NO_COLOR=1", "TERM=xterm", "TZ=UTC", "LC_ALL=C.UTF-8",
+		"QCTL_COMPLETION_TIMEOUT=30s", // however busy the machine is
 	}}
 	for _, dir := range []string{"work", "home"} {
 		if err := os.Mkdir(filepath.Join(root, dir), 0o700); err != nil {
