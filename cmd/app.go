@@ -31,6 +31,8 @@ type app struct {
 	flags globalFlags
 	// completing: a shell asks what could be typed next.
 	completing bool
+	// searchTime bounds a search for queues; 0 is no bound.
+	searchTime time.Duration
 
 	config    *config.Config
 	configErr error

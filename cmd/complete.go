@@ -15,14 +15,10 @@ import (
 	"github.com/qctl/qctl/internal/render"
 )
 
-// How long names from Redis are waited for, and the part of it in which queues
-// are searched for: with millions of keys only some are found. The program also
+// completionBudget is how long names from Redis are waited for. The program also
 // has to start and to end, on a busy machine, and a shell wants its answer within
 // 300 ms.
-const (
-	completionBudget = 200 * time.Millisecond
-	completionSearch = 150 * time.Millisecond
-)
+const completionBudget = 200 * time.Millisecond
 
 // completionJobs is how many jobs of each state are offered.
 const completionJobs = 20
@@ -117,11 +113,10 @@ func queueCompletions(ctx context.Context, a *app, typed []string, toComplete st
 	for _, t := range a.config.Targets("") {
 		targets = append(targets, target{Target: t})
 	}
-	// Where looking through many keys takes long, time is left for the counts of
-	// what is configured.
-	half, cancel := context.WithTimeout(ctx, a.completionTime()/2)
-	defer cancel()
-	if found, err := a.queues(half, nil); err == nil {
+	// With millions of keys only some queues are found: time is left for the
+	// counts.
+	a.searchTime = a.completionTime() / 2
+	if found, err := a.queues(ctx, nil); err == nil {
 		for _, t := range found {
 			if !t.Configured {
 				targets = append(targets, t)

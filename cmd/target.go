@@ -6,7 +6,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/qctl/qctl/internal/config"
 	"github.com/qctl/qctl/internal/queue"
@@ -132,11 +131,7 @@ func (a *app) addGlob(ctx context.Context, glob string, add func(config.Target))
 	if _, err := path.Match(glob, ""); err != nil {
 		return &usageError{err: fmt.Errorf("pattern %q: %w", glob, err)}
 	}
-	within := time.Duration(0)
-	if a.completing {
-		within = completionSearch
-	}
-	bases, err := a.client.QueuesWithin(ctx, "", within)
+	bases, err := a.client.QueuesWithin(ctx, "", a.searchTime)
 	if err != nil {
 		return err
 	}
