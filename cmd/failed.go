@@ -59,7 +59,13 @@ its jobs with --cause, here and on retry and remove.`,
 	opts.addFlags(cmd.Flags())
 	cmd.Flags().StringVar(&by, "by", "", "count by `WHAT`: cause")
 	_ = cmd.RegisterFlagCompletionFunc("by", cobra.FixedCompletions([]string{"cause"}, cobra.ShellCompDirectiveNoFileComp))
-	return cmd
+	return a.prints(cmd, prints{layout: func() render.Layout {
+		list := render.JobList{Failed: true, ManyQueues: !isOneQueue(cmd.Flags().Args())}
+		if by == "" {
+			return render.JobLayout(list)
+		}
+		return render.CauseLayout(list)
+	}})
 }
 
 func runFailed(ctx context.Context, a *app, opts *selection, args []string, tellMore bool) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -46,7 +48,7 @@ the oldest. At most 50 jobs are listed unless --limit says otherwise; with
 	}
 	opts.addFlags(cmd.Flags())
 	opts.addStateFlag(cmd, "only jobs in these `STATES`, with commas between (default all)")
-	return cmd
+	return a.printsRows(cmd, render.JobLayout(render.JobList{}))
 }
 
 // runJobs lists jobs. tellMore says that nobody chose the limit, so that what it
@@ -104,22 +106,25 @@ func newJobList(a *app, about render.JobList) (*jobList, error) {
 	}
 	return &jobList{
 		a: a, format: format,
-		rows: render.NewJobs(a.streams.Out, about, format, render.For(a.streams, a.now())),
+		rows: render.NewJobs(a.streams.Out, about, format, a.options()),
 	}, nil
 }
 
 // forPeople reports whether the format is a table, with a choice of columns.
-func (l *jobList) forPeople() bool {
-	return l.format == render.FormatTable || l.format == render.FormatWide
-}
+func (l *jobList) forPeople() bool { return l.format.ForPeople() }
 
 // search asks for what the format shows.
 func (l *jobList) search(s *selection) *search {
-	if !l.forPeople() {
-		return newSearch(s, queue.FieldsAll)
+	out := &l.a.out
+	fields := queue.FieldsRow | queue.FieldOpts
+	switch {
+	case l.format == render.FormatName:
+		return newSearch(s, queue.FieldName)
+	case !l.forPeople(), out.layout.FieldsOnly(out.columns):
+		fields = queue.FieldsAll
 	}
-	found := newSearch(s, queue.FieldsRow|queue.FieldOpts)
-	found.due = true
+	found := newSearch(s, fields)
+	found.due = l.forPeople() || slices.ContainsFunc(out.columns, func(name string) bool { return strings.EqualFold(name, "due") })
 	return found
 }
 

@@ -57,7 +57,7 @@ JSON each line is an object with its number.`,
 		},
 	}
 	opts.addFlags(cmd.Flags())
-	return cmd
+	return a.prints(cmd, prints{layout: render.LogLayout, endless: flagIf(&opts.follow, "--follow")})
 }
 
 // logPage is how many lines are read at a time, and logPoll how often a job is
@@ -74,8 +74,6 @@ func runLogs(ctx context.Context, a *app, opts *logsOptions, arg, id string) err
 		return err
 	case opts.limit < 0:
 		return &usageError{err: fmt.Errorf("--limit %d is negative", opts.limit), hint: "0 means all lines"}
-	case opts.follow && format == render.FormatJSON:
-		return &usageError{err: errors.New("--follow never ends a JSON document"), hint: "use -o ndjson"}
 	}
 	t, err := a.existing(ctx, arg)
 	if err != nil {
@@ -90,7 +88,7 @@ func runLogs(ctx context.Context, a *app, opts *logsOptions, arg, id string) err
 	if opts.limit > 0 {
 		next = max(0, total-int64(opts.limit))
 	}
-	lines := render.NewLogLines(a.streams.Out, format, render.For(a.streams, a.now()))
+	lines := render.NewLogLines(a.streams.Out, format, a.options())
 	for {
 		// The state comes first: a job that has finished logs nothing any more.
 		states, err := t.q.StateOf(ctx, []string{id})

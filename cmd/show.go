@@ -46,7 +46,7 @@ An id that cannot be typed, because of the bytes it is made of, is given with
 		},
 	}
 	cmd.Flags().StringVar(&idBase64, "id-base64", "", "the job's id in `BASE64`, instead of ID")
-	return cmd
+	return a.printsRows(cmd, render.LayoutOf[render.JobView](nil))
 }
 
 // jobID takes the id from the arguments or from the flag, but not from both.
@@ -85,15 +85,11 @@ func runShow(ctx context.Context, a *app, arg, id string) error {
 	if err != nil {
 		return err
 	}
-	o := render.For(a.streams, a.now())
-	switch format {
-	case render.FormatJSON:
-		return render.WriteJSON(a.streams.Out, render.ViewJob(t.label(), &job), o)
-	case render.FormatNDJSON:
-		return render.WriteNDJSON(a.streams.Out, []render.JobView{render.ViewJob(t.label(), &job)}, o)
-	case render.FormatWide:
-		o.Wide = true
+	o := a.options()
+	if !format.ForPeople() {
+		return render.WriteOne(a.streams.Out, render.ViewJob(t.label(), &job), format, o)
 	}
+	o.Wide = format == render.FormatWide
 	page := render.JobPage{Queue: t.label(), Job: &job}
 	if page.Due, err = dueTime(ctx, t.q, &job); err != nil {
 		return err

@@ -54,7 +54,7 @@ as long as --timeout says.`,
 	}
 	cmd.Flags().BoolVarP(&opts.watch, "watch", "w", false, "print again and again")
 	cmd.Flags().DurationVar(&opts.interval, "interval", 2*time.Second, "with --watch: `TIME` from one print to the next")
-	return cmd
+	return a.prints(cmd, prints{layout: render.StatsLayout, endless: flagIf(&opts.watch, "--watch")})
 }
 
 // leastInterval keeps a watch from being a load.
@@ -67,18 +67,17 @@ func watchStats(ctx context.Context, a *app, opts *statsOptions, args []string) 
 	switch {
 	case err != nil:
 		return err
-	case format == render.FormatJSON:
-		return &usageError{err: errors.New("--watch never ends a JSON document"), hint: "use -o ndjson"}
 	case opts.interval < leastInterval:
 		return &usageError{err: fmt.Errorf("--interval %s is shorter than %s", opts.interval, leastInterval)}
 	}
 	for first := true; ; first = false {
-		if !first && format != render.FormatNDJSON {
+		if !first && format.ForPeople() {
 			if _, err := fmt.Fprintf(a.streams.Out, "\n%s\n", a.now().In(a.local).Format(time.DateTime)); err != nil {
 				return err
 			}
 		}
 		err := runStats(ctx, a, args)
+		a.out.again = format == render.FormatCSV
 		class := queue.Classify(err)
 		lost := class == queue.ClassUnreachable || class == queue.ClassUnknown || class == queue.ClassRefused
 		switch {
@@ -113,7 +112,7 @@ func runStats(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := render.WriteStats(a.streams.Out, stats, format, render.For(a.streams, a.now())); err != nil {
+	if err := render.WriteStats(a.streams.Out, stats, format, a.options()); err != nil {
 		return err
 	}
 	if len(targets) == 0 {
@@ -128,7 +127,7 @@ func runStats(ctx context.Context, a *app, args []string) error {
 
 // tellNoQueues says how to begin, to whoever looks at a table without rows.
 func tellNoQueues(a *app, format render.Format) {
-	if format == render.FormatTable || format == render.FormatWide {
+	if format.ForPeople() {
 		fmt.Fprintln(a.streams.Err, "qctl: no queues in this Redis yet; the first job makes one: qctl enqueue email queueId=1")
 	}
 }
