@@ -53,7 +53,7 @@ JSON each line is an object with its number.`,
 			}
 			ctx, cancel := a.context(cmd)
 			defer cancel()
-			return runLogs(ctx, a, opts, args[0], id)
+			return runLogs(ctx, a, opts, args[0], id, len(args) > 1)
 		},
 	}
 	opts.addFlags(cmd.Flags())
@@ -67,7 +67,9 @@ const (
 	logPoll = 500 * time.Millisecond
 )
 
-func runLogs(ctx context.Context, a *app, opts *logsOptions, arg, id string) error {
+// runLogs prints the log of a job. An id that was typed may have the queue in
+// front.
+func runLogs(ctx context.Context, a *app, opts *logsOptions, arg, id string, typed bool) error {
 	format, err := a.format()
 	switch {
 	case err != nil:
@@ -78,6 +80,9 @@ func runLogs(ctx context.Context, a *app, opts *logsOptions, arg, id string) err
 	t, err := a.existing(ctx, arg)
 	if err != nil {
 		return err
+	}
+	if typed {
+		id = t.ownID(id)
 	}
 	// Without lines and without a job there is nothing to print.
 	_, total, err := t.q.Logs(ctx, id, 0, 0, true)

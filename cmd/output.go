@@ -22,10 +22,12 @@ type outputFlags struct {
 }
 
 func (f *outputFlags) addFlags(flags *pflag.FlagSet) {
-	flags.StringVarP(&f.output, "output", "o", "table", "output `FORMAT` (default $QCTL_OUTPUT, table): "+strings.Join(formatWords(render.Formats()), ", "))
+	flags.StringVarP(&f.output, "output", "o", "table", "output `FORMAT` (default $QCTL_OUTPUT, table): "+formatNames())
 	flags.StringVar(&f.jq, "jq", "", "apply a jq `PROGRAM` to the JSON")
 	flags.StringSliceVar(&f.columns, "columns", nil, "show these `COLUMNS` in this order; help lists them")
 }
+
+func formatNames() string { return strings.Join(formatWords(render.Formats()), ", ") }
 
 func formatWords(formats []render.Format) []string {
 	words := make([]string, len(formats))

@@ -42,7 +42,7 @@ An id that cannot be typed, because of the bytes it is made of, is given with
 			}
 			ctx, cancel := a.context(cmd)
 			defer cancel()
-			return runShow(ctx, a, args[0], id)
+			return runShow(ctx, a, args[0], id, len(args) > 1)
 		},
 	}
 	cmd.Flags().StringVar(&idBase64, "id-base64", "", "the job's id in `BASE64`, instead of ID")
@@ -72,7 +72,8 @@ func decodeBase64(text string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(text)
 }
 
-func runShow(ctx context.Context, a *app, arg, id string) error {
+// runShow shows a job. An id that was typed may have the queue in front.
+func runShow(ctx context.Context, a *app, arg, id string, typed bool) error {
 	format, err := a.format()
 	if err != nil {
 		return err
@@ -80,6 +81,9 @@ func runShow(ctx context.Context, a *app, arg, id string) error {
 	t, err := a.existing(ctx, arg)
 	if err != nil {
 		return err
+	}
+	if typed {
+		id = t.ownID(id)
 	}
 	job, err := t.q.Get(ctx, id, queue.FieldsAll, 0)
 	if err != nil {

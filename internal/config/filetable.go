@@ -8,7 +8,9 @@ import (
 
 // OutputFormats are the words that defaults.output and QCTL_OUTPUT take; every one is a format
 // of the command line.
-func OutputFormats() []string { return []string{"table", "wide", "json", "ndjson", "yaml", "csv", "name"} }
+func OutputFormats() []string {
+	return []string{"table", "wide", "json", "ndjson", "yaml", "csv", "name"}
+}
 
 // fileShape is the whole file.
 func fileShape() shape {

@@ -31,7 +31,7 @@ func (l listing[R, V]) rows(w io.Writer, f Format, o Options) Rows[R] {
 	case FormatName:
 		return mapped[R, V]{newNames[V](w, o), l.view}
 	case FormatCSV:
-		return &picked[R, V]{listing: l, o: o, picks: l.pick(o.Columns, true), to: newCSV(w, o)}
+		return &picked[R, V]{listing: l, o: o, picks: l.pick(o.Columns, true), fieldsFirst: true, to: newCSV(w, o)}
 	case FormatJSON, FormatNDJSON, FormatYAML, FormatTemplate:
 		views := newViews[V](w, f, o)
 		if l.careful == nil {

@@ -107,8 +107,10 @@ type picked[R, V any] struct {
 	listing[R, V]
 	o     Options
 	picks []pick
-	to    cellWriter
-	enc   encoder
+	// fieldsFirst is for programs: cells hold no signs for nothing.
+	fieldsFirst bool
+	to          cellWriter
+	enc         encoder
 }
 
 // cellWriter takes the cells of rows, under the headers of the picks.
@@ -136,6 +138,9 @@ func (p *picked[R, V]) Write(row R) error {
 			cells = p.cells(row, p.o)
 		}
 		chosen[i] = cells[pick.cell]
+		if text := chosen[i].Text; p.fieldsFirst && (text == none || text == unknown) {
+			chosen[i] = Cell{} // what is null in JSON
+		}
 	}
 	if object {
 		if err := p.fill(chosen, row); err != nil {
