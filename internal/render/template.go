@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -20,6 +21,9 @@ type Template struct {
 // ParseTemplate reads a template. Fields are those of the JSON; besides Go's own
 // functions there are timeago, join, color, json, default, bytes and dur.
 func ParseTemplate(text string) (*Template, error) {
+	if text == "" {
+		return nil, errors.New("the template is empty")
+	}
 	tree, err := template.New("template").Funcs(templateFuncs(Options{})).Parse(text)
 	if err != nil {
 		return nil, templateError(err)
