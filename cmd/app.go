@@ -55,7 +55,7 @@ type globalFlags struct {
 func (a *app) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&a.flags.redis, "redis", "", "Redis `URL` (default $REDIS_URL)")
 	flags.StringVar(&a.flags.prefix, "prefix", "", "key `PREFIX` of queues given by name (default bull)")
-	a.flags.outputFlags.addFlags(flags)
+	addOutputFlags(&a.flags.outputFlags, flags)
 	flags.BoolVar(&a.flags.readOnly, "read-only", false, "refuse every change before it is sent")
 	flags.DurationVar(&a.flags.timeout, "timeout", 0, "give up after this `TIME` (default none)")
 	flags.StringVar(&a.flags.color, "color", "auto", "use colours: auto, always, never")

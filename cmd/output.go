@@ -21,7 +21,7 @@ type outputFlags struct {
 	columns []string
 }
 
-func (f *outputFlags) addFlags(flags *pflag.FlagSet) {
+func addOutputFlags(f *outputFlags, flags *pflag.FlagSet) {
 	flags.StringVarP(&f.output, "output", "o", "table", "output `FORMAT` (default $QCTL_OUTPUT, table): "+formatNames())
 	flags.StringVar(&f.jq, "jq", "", "apply a jq `PROGRAM` to the JSON")
 	flags.StringSliceVar(&f.columns, "columns", nil, "show these `COLUMNS` in this order; help lists them")

@@ -159,3 +159,32 @@ func scriptFiles(t *testing.T) []string {
 
 // treeApp is enough of an app to build the command tree.
 func treeApp() *app { return &app{streams: &iostreams.Streams{}} }
+
+// The page about formats has a table with every field of every command.
+func TestOutputPageNamesEveryField(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/output.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections := map[string]string{}
+	for section := range strings.SplitSeq(string(page), "\n### ") {
+		heading, body, _ := strings.Cut(section, "\n")
+		for name := range strings.SplitSeq(heading, ", ") {
+			sections[strings.Trim(name, "`")] = body
+		}
+	}
+	for path := range commandsWithResults(t) {
+		for _, flag := range append([]string{""}, outputVariants[path]...) {
+			a := treeApp()
+			cmd := commandsOf(a)[path]
+			_ = cmd.ParseFlags([]string{flag})
+			name := strings.TrimSpace(path + " " + strings.TrimSuffix(strings.Replace(flag, "=cause", " cause", 1), "=-"))
+			for _, f := range a.results[cmd].layout().Fields {
+				if !strings.Contains(sections[name], "\n| `"+f.Name+"` | ") {
+					t.Errorf("docs/output.md: %s: field %s is missing", name, f.Name)
+				}
+			}
+		}
+	}
+}

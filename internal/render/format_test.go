@@ -100,8 +100,10 @@ func TestYAMLTexts(t *testing.T) {
 	t.Parallel()
 	deep := strings.Repeat(`[`, 100) + strings.Repeat(`]`, 100)
 	for _, c := range []struct{ name, in, want string }{
-		{"numbers keep their digits", `[9007199254740993.000,-0,1e999,12345678901234567890]`,
-			"doc:\n  - 9007199254740993.000\n  - -0\n  - 1e999\n  - 12345678901234567890\n"},
+		{
+			"numbers keep their digits", `[9007199254740993.000,-0,1e999,12345678901234567890]`,
+			"doc:\n  - 9007199254740993.000\n  - -0\n  - 1e999\n  - 12345678901234567890\n",
+		},
 		{"order of keys", `{"b":1,"a":{"z":[{"y":2,"x":[]}]}}`, "doc:\n  b: 1\n  a:\n    z:\n      - \"y\": 2\n        x: []\n"},
 		{"lists in lists", `[[1,[2]],{}]`, "doc:\n  - - 1\n    - - 2\n  - {}\n"},
 		{"halves of a character", `"\ud83d\ude00 \ud83d \udb40\udc41"`, `doc: "😀 \ud83d \U000e0041"` + "\n"},
@@ -284,8 +286,8 @@ func TestListsAreNotHeld(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const rows, most = 20_000, 4 << 20
-	job := queue.Job{ID: "1", Name: "n", Data: []byte(fmt.Sprintf("%q", strings.Repeat("x", 1000)))}
+	const rows, most = 4_000, 4 << 20
+	job := queue.Job{ID: "1", Name: "n", Data: []byte(fmt.Sprintf("%q", strings.Repeat("x", 5000)))}
 	for _, f := range []render.Format{
 		render.FormatNDJSON, render.FormatJSON, render.FormatCSV, render.FormatYAML, render.FormatName, render.FormatTemplate, "jq",
 	} {

@@ -29,7 +29,7 @@ type Options struct {
 	Template *Template
 	// Query, if any, is applied to JSON.
 	Query *Query
-	// Context ends a query that does not end by itself.
+	// Context ends a query that does not end by itself; nil never does.
 	Context context.Context
 	// Now is when ages are counted to; zero shows times instead of ages.
 	Now time.Time

@@ -60,25 +60,24 @@ func (e *ProgramError) Unwrap() error { return e.Err }
 type queryOut struct {
 	w     io.Writer
 	o     Options
-	ctx   context.Context // ends a program that does not end
+	ctx   context.Context // ends a program that does not end; nil never does
 	query *Query
 	out   []byte
 	ended bool // by halt
 }
 
 func newQueryOut(w io.Writer, o Options) queryOut {
-	ctx := o.Context
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	return queryOut{w: w, o: o, ctx: ctx, query: o.Query}
+	return queryOut{w: w, o: o, ctx: o.Context, query: o.Query}
 }
 
 func (q *queryOut) run(value any) error {
 	if q.ended {
 		return nil
 	}
-	iter := q.query.code.RunWithContext(q.ctx, value)
+	iter := q.query.code.Run(value)
+	if q.ctx != nil {
+		iter = q.query.code.RunWithContext(q.ctx, value)
+	}
 	for {
 		result, more := iter.Next()
 		if !more {
