@@ -291,8 +291,12 @@ func writeResult[T any](a *app, v T) error {
 	return render.WriteOne(a.streams.Out, v, format, a.options())
 }
 
-// context bounds a command by --timeout.
+// context bounds a command by --timeout, at the same moment as the jq program that
+// works on its results.
 func (a *app) context(cmd *cobra.Command) (context.Context, context.CancelFunc) {
+	if a.out.bound != nil {
+		return context.WithCancel(a.out.bound)
+	}
 	if a.flags.timeout > 0 {
 		return context.WithTimeout(cmd.Context(), a.flags.timeout)
 	}
