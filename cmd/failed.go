@@ -172,7 +172,7 @@ func (l *jobList) merge(ctx context.Context, s *search, targets []target) error 
 		}
 		i := first(sources, s.fromNewest(queue.StateFailed))
 		from := sources[i]
-		if err := l.write(from.label(), from.head); err != nil {
+		if err := l.write(from.target, from.head); err != nil {
 			return l.end(err)
 		}
 		sources = append(sources[:i], sources[i+1:]...)

@@ -82,7 +82,7 @@ func (r *idReader) next(ctx context.Context) ([]string, error) {
 func (r *idReader) plain(ctx context.Context, ids []string, place func(int) string) ([]string, error) {
 	plain := make([]string, 0, len(ids))
 	for i, id := range ids {
-		own := r.t.ownID(id)
+		own := r.a.ownID(r.t, id)
 		if own == id && strings.Contains(id, ":") {
 			if other := r.otherQueue(ctx, id); other != "" {
 				return nil, &usageError{
@@ -96,9 +96,16 @@ func (r *idReader) plain(ctx context.Context, ids []string, place func(int) stri
 	return plain, nil
 }
 
-// ownID returns an id without the queue in front, under any of its names.
-func (t target) ownID(id string) string {
-	for _, name := range []string{t.base().String(), t.Name, t.Alias} {
+// ownID returns an id without the queue in front, under any of its names. A name
+// that is the alias of another queue means that one.
+func (a *app) ownID(t target, id string) string {
+	names := []string{t.base().String(), t.Alias, t.Name}
+	if c, err := a.loadConfig(); err == nil && t.Name != t.Alias {
+		if _, taken := c.Queue(t.Name); taken {
+			names = names[:2]
+		}
+	}
+	for _, name := range names {
 		if rest, ok := strings.CutPrefix(id, name+":"); ok && name != "" && rest != "" {
 			return rest
 		}

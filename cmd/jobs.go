@@ -65,7 +65,7 @@ func runJobs(ctx context.Context, a *app, opts *selection, arg string, tellMore 
 	s := list.search(opts)
 	var broken []error
 	for _, state := range opts.states {
-		err := list.add(t.label(), s.of(ctx, t.q, state), opts.limit)
+		err := list.add(t, s.of(ctx, t.q, state), opts.limit)
 		if err != nil && !passable(err) {
 			return list.end(err)
 		}
@@ -129,7 +129,7 @@ func (l *jobList) search(s *selection) *search {
 }
 
 // add writes the jobs that are found until the list is as long as the limit.
-func (l *jobList) add(queueName string, found hits, limit int) error {
+func (l *jobList) add(t target, found hits, limit int) error {
 	for h, err := range found {
 		if err != nil {
 			return err
@@ -138,16 +138,16 @@ func (l *jobList) add(queueName string, found hits, limit int) error {
 			l.more = true
 			return nil
 		}
-		if err := l.write(queueName, h); err != nil {
+		if err := l.write(t, h); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *jobList) write(queueName string, h hit) error {
+func (l *jobList) write(t target, h hit) error {
 	l.n++
-	return l.rows.Write(render.JobRow{Queue: queueName, Job: &h.Job, Due: h.due})
+	return l.rows.Write(render.JobRow{Queue: t.label(), Argument: t.argument(), Job: &h.Job, Due: h.due})
 }
 
 // end closes the list, and returns err. After an error before the first job

@@ -82,7 +82,7 @@ func runLogs(ctx context.Context, a *app, opts *logsOptions, arg, id string, typ
 		return err
 	}
 	if typed {
-		id = t.ownID(id)
+		id = a.ownID(t, id)
 	}
 	// Without lines and without a job there is nothing to print.
 	_, total, err := t.q.Logs(ctx, id, 0, 0, true)

@@ -83,7 +83,7 @@ func runShow(ctx context.Context, a *app, arg, id string, typed bool) error {
 		return err
 	}
 	if typed {
-		id = t.ownID(id)
+		id = a.ownID(t, id)
 	}
 	job, err := t.q.Get(ctx, id, queue.FieldsAll, 0)
 	if err != nil {
@@ -91,7 +91,8 @@ func runShow(ctx context.Context, a *app, arg, id string, typed bool) error {
 	}
 	o := a.options()
 	if !format.ForPeople() {
-		return render.WriteOne(a.streams.Out, render.ViewJob(t.label(), &job), format, o)
+		row := render.JobRow{Queue: t.label(), Argument: t.argument(), Job: &job}
+		return render.WriteOne(a.streams.Out, row.View(), format, o)
 	}
 	o.Wide = format == render.FormatWide
 	page := render.JobPage{Queue: t.label(), Job: &job}

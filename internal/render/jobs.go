@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"io"
 	"strconv"
 	"strings"
@@ -21,7 +22,9 @@ type JobList struct {
 // JobRow is one job of a list.
 type JobRow struct {
 	Queue string // the name by which the operator knows it
-	Job   *queue.Job
+	// Argument is the name by which every command knows it; empty means Queue.
+	Argument string
+	Job      *queue.Job
 	// Due is when a delayed job is due; zero for others, and when not known.
 	Due time.Time
 }
@@ -33,9 +36,18 @@ func NewJobs(w io.Writer, list JobList, f Format, o Options) Rows[JobRow] {
 	return listing[JobRow, JobView]{
 		columns: JobColumns(list),
 		cells:   func(row JobRow, o Options) []Cell { return JobCells(row, list, o) },
-		view:    func(row JobRow) JobView { return viewJob(row.Queue, row.Job, probablyJSON) },
-		careful: func(row JobRow) JobView { return ViewJob(row.Queue, row.Job) },
+		view:    func(row JobRow) JobView { return row.view(probablyJSON) },
+		careful: JobRow.View,
 	}.rows(w, f, o)
+}
+
+// View returns the JSON view.
+func (r JobRow) View() JobView { return r.view(isJSON) }
+
+func (r JobRow) view(isJSON func([]byte) bool) JobView {
+	v := viewJob(r.Queue, r.Job, isJSON)
+	v.argument = cmp.Or(r.Argument, r.Queue)
+	return v
 }
 
 // JobLayout is what a list of jobs consists of.

@@ -57,6 +57,8 @@ type JobView struct {
 
 	Cut     map[string]int64 `json:"cut,omitempty" about:"sizes in bytes of fields too large to be read"`
 	Corrupt []string         `json:"corrupt,omitempty" about:"fields that could not be read or not be shown as they are"`
+
+	argument string // the queue as an argument
 }
 
 // ViewJob returns the view of a job of the queue of this name.

@@ -57,7 +57,7 @@ func queueName(alias *string, keyBase string) string {
 }
 
 // ResultName is the job as QUEUE:ID.
-func (v JobView) ResultName() string { return jobName(v.Queue, v.ID) }
+func (v JobView) ResultName() string { return jobName(v.argument, v.ID) }
 
 // ResultName is the alias of the queue, else its key base.
 func (v StatsView) ResultName() string { return queueName(v.Alias, v.KeyBase) }
