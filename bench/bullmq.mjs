@@ -11,8 +11,8 @@
 //   add, add-prioritized              addBulk in batches of --batch, one batch after the other
 //   add-single                        add one by one with --inflight calls under way
 //   process, process-prioritized      no-op handler, --concurrency jobs at a time in one worker
-//   fail                              handler throws, one attempt
-// Finished jobs are kept as --keep newest and no longer than a day.
+//   fail, fail-newest                 handler throws, one attempt
+// Finished jobs are kept as --keep newest and no longer than a day; those of fail for a week, however many.
 import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
 
@@ -46,6 +46,7 @@ const number = (name) => {
 };
 const [jobs, batch, inflight, concurrency] = ['jobs', 'batch', 'inflight', 'concurrency'].map(number);
 const keep = { count: number('keep'), age: 86400 };
+const week = { age: 7 * 86400 };
 
 if (args.bullmq !== '5' && args.bullmq !== '6') {
   throw new Error(`--bullmq must be 5 or 6, not ${args.bullmq}`);
@@ -77,13 +78,13 @@ async function addSingle(queue, count) {
 }
 
 // finish runs a worker until it has finished count jobs; every one of them must end with the event.
-async function finish(count, event, handler) {
+async function finish(count, event, handler, keepFailed) {
   const worker = new Worker(args.queue, handler, {
     connection,
     concurrency,
     autorun: false,
     removeOnComplete: keep,
-    removeOnFail: keep,
+    removeOnFail: keepFailed,
   });
   await worker.waitUntilReady();
   const all = new Promise((resolve, reject) => {
@@ -119,13 +120,13 @@ function adding(opts) {
   return { run: (queue, count) => time(() => addBulk(queue, count, opts)), left: (count) => ({ added: count }) };
 }
 
-function finishing(event, handler, opts) {
+function finishing(event, handler, opts, keepFailed = keep) {
   return {
     run: async (queue, count) => {
       await addBulk(queue, count, opts);
-      return finish(count, event, handler);
+      return finish(count, event, handler, keepFailed);
     },
-    left: (count) => ({ added: 0, [event]: Math.min(count, keep.count) }),
+    left: (count) => ({ added: 0, [event]: Math.min(count, keepFailed.count ?? count) }),
   };
 }
 
@@ -135,7 +136,8 @@ const modes = {
   'add-single': { run: (queue, count) => time(() => addSingle(queue, count)), left: (count) => ({ added: count }) },
   process: finishing('completed', noop, optsOf.plain),
   'process-prioritized': finishing('completed', noop, optsOf.prioritized),
-  fail: finishing('failed', thrower, optsOf.plain),
+  fail: finishing('failed', thrower, optsOf.plain, week),
+  'fail-newest': finishing('failed', thrower, optsOf.plain),
 };
 
 // check compares what is in Redis afterwards with what the mode should leave: a rate of jobs that were not stored,

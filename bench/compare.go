@@ -34,7 +34,8 @@ var rows = []row{
 	{"add one by one, 100 in flight", "add-single", "asynq", 1},
 	{"process, concurrency 100", "process", "bullmq6", 2.5},
 	{"process, prioritized", "process-prioritized", "bullmq6", 2.3},
-	{"fail, concurrency 100", "fail", "bullmq6", 4},
+	{"fail, kept for a week", "fail", "bullmq6", 4},
+	{"fail, newest 1000 kept", "fail-newest", "bullmq6", 4},
 	{"process, concurrency 100", "process", "bullmq5", 2.5},
 }
 

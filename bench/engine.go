@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,7 +44,7 @@ func main() {
 
 func run() error {
 	url := flag.String("redis", "redis://127.0.0.1:6379", "Redis to measure on; its keys under bench: are deleted")
-	mode := flag.String("mode", "add", "add, add-prioritized, add-single, process, process-prioritized, fail")
+	mode := flag.String("mode", "add", "add, add-prioritized, add-single, process, process-prioritized, fail, fail-newest")
 	jobs := flag.Int("jobs", 50000, "number of jobs")
 	concurrency := flag.Int("concurrency", 100, "of the worker, or adds in flight")
 	rounds := flag.Int("compare", 0, "compare with the peers in so many rounds")
@@ -103,7 +104,7 @@ func measure(ctx context.Context, q *queue.Queue, mode string, n, concurrency in
 		_, err = q.AddBulk(ctx, jobs)
 	case "add-single":
 		err = addSingle(ctx, q, jobs, concurrency)
-	case "process", "process-prioritized", "fail":
+	case "process", "process-prioritized", "fail", "fail-newest":
 		if _, err = q.AddBulk(ctx, jobs); err != nil {
 			return 0, err
 		}
@@ -135,18 +136,22 @@ func addSingle(ctx context.Context, q *queue.Queue, jobs []queue.NewJob, inFligh
 }
 
 func process(ctx context.Context, q *queue.Queue, mode string, n, concurrency int) (float64, error) {
-	day := 24 * time.Hour
+	day, week := 24*time.Hour, 7*24*time.Hour
+	keepFailed := queue.KeepNewest(1000, day)
+	if mode == "fail" {
+		keepFailed = &queue.Keep{Age: &week} // the rule of the built-in queues
+	}
 	var done atomic.Int64
 	handler := worker.HandlerFunc(func(context.Context, worker.Job, worker.Reporter) (json.RawMessage, error) {
 		done.Add(1)
-		if mode == "fail" {
+		if strings.HasPrefix(mode, "fail") {
 			return nil, &worker.Failure{Reason: "no luck"}
 		}
 		return nil, nil
 	})
 	w, err := worker.New(worker.Config{
 		Queue: q, Handler: handler, Concurrency: concurrency, Drain: true,
-		KeepCompleted: queue.KeepNewest(1000, day), KeepFailed: queue.KeepNewest(1000, day),
+		KeepCompleted: queue.KeepNewest(1000, day), KeepFailed: keepFailed,
 	})
 	if err != nil {
 		return 0, err

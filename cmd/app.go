@@ -58,7 +58,7 @@ func (a *app) addFlags(flags *pflag.FlagSet) {
 	addOutputFlags(&a.flags.outputFlags, flags)
 	flags.BoolVar(&a.flags.readOnly, "read-only", false, "refuse every change before it is sent")
 	flags.DurationVar(&a.flags.timeout, "timeout", 0, "give up after this `TIME` (default none)")
-	flags.StringVar(&a.flags.color, "color", "auto", "use colours: auto, always, never")
+	flags.StringVar(&a.flags.color, "color", "auto", "use colours `WHEN`: auto, always, never")
 	a.flags.config.addFlags(flags)
 	a.flags.changed = flags.Changed
 }

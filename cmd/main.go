@@ -107,7 +107,7 @@ error; "qctl help exit-codes" lists what the exit codes mean.`,
 			if len(args) > 0 {
 				return unknownCommand(cmd, args[0])
 			}
-			return cmd.Help()
+			return printHome(cmd, a)
 		},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) },
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -116,6 +116,7 @@ error; "qctl help exit-codes" lists what the exit codes mean.`,
 	root.SetOut(a.streams.Out)
 	root.SetErr(a.streams.Err)
 	root.SetFlagErrorFunc(flagError)
+	root.SetUsageTemplate(usageTemplate)
 	a.addFlags(root.PersistentFlags())
 	a.completeOutput(root)
 	root.AddGroup(

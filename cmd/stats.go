@@ -17,6 +17,8 @@ import (
 type statsOptions struct {
 	watch    bool
 	interval time.Duration
+	failIf   string
+	alarm    *alarm // nil without failIf
 }
 
 func newStatsCommand(a *app) *cobra.Command {
@@ -34,26 +36,41 @@ Jobs of a paused queue count as waiting. The number of workers is ? where Redis
 does not list its clients.
 
 With --watch the numbers are printed again and again, until interrupted or for
-as long as --timeout says.`,
+as long as --timeout says.
+
+With --fail-if the exit code is 1 when the condition holds for any of the
+queues, and the error names them; with --watch that ends it. A condition knows
+the fields of -o json, and status, errorRate (per cent of what finished in five
+minutes) and oldest (as in oldest > duration("5m")). Numbers that are unknown,
+such as workers where Redis does not list its clients, are -1.`,
 		Example: `  qctl stats
   qctl stats email orchestration
   qctl stats 'queue:*' -o wide
   qctl stats @synthstack -o json
   qctl stats --watch --interval 5s
+  qctl stats --fail-if 'failed > 1000 || workers == 0 && waiting > 0'
+  qctl stats @workforce0 --fail-if 'errorRate > 20 || oldest > duration("10m")'
   qctl stats -o json | jq -r '.[] | select(.failed > 0) | .keyBase'`,
 		Args:              argumentCount(0, -1, "QUEUE"),
 		ValidArgsFunction: completeQueues(a, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("fail-if") {
+				var err error
+				if opts.alarm, err = parseAlarm(opts.failIf); err != nil {
+					return err
+				}
+			}
 			ctx, cancel := a.context(cmd)
 			defer cancel()
 			if opts.watch {
 				return watchStats(ctx, a, opts, args)
 			}
-			return runStats(ctx, a, args)
+			return runStats(ctx, a, opts, args)
 		},
 	}
 	cmd.Flags().BoolVarP(&opts.watch, "watch", "w", false, "print again and again")
 	cmd.Flags().DurationVar(&opts.interval, "interval", 2*time.Second, "with --watch: `TIME` from one print to the next")
+	cmd.Flags().StringVar(&opts.failIf, "fail-if", "", "exit with 1 when this `CONDITION` holds for any queue")
 	return a.prints(cmd, prints{layout: render.StatsLayout, endless: flagIf(&opts.watch, "--watch")})
 }
 
@@ -76,7 +93,7 @@ func watchStats(ctx context.Context, a *app, opts *statsOptions, args []string) 
 				return err
 			}
 		}
-		err := runStats(ctx, a, args)
+		err := runStats(ctx, a, opts, args)
 		a.out.again = format == render.FormatCSV
 		class := queue.Classify(err)
 		lost := class == queue.ClassUnreachable || class == queue.ClassUnknown || class == queue.ClassRefused
@@ -99,7 +116,7 @@ func watchStats(ctx context.Context, a *app, opts *statsOptions, args []string) 
 }
 
 // runStats shows what can be read, and then fails for what cannot.
-func runStats(ctx context.Context, a *app, args []string) error {
+func runStats(ctx context.Context, a *app, opts *statsOptions, args []string) error {
 	format, err := a.format()
 	if err != nil {
 		return err
@@ -118,10 +135,11 @@ func runStats(ctx context.Context, a *app, args []string) error {
 	if len(targets) == 0 {
 		tellNoQueues(a, format)
 	}
-	errs := make([]error, len(stats))
+	errs := make([]error, len(stats), len(stats)+1)
 	for i := range stats {
 		errs[i] = stats[i].Counts.Err
 	}
+	errs = append(errs, opts.alarm.check(stats))
 	return errors.Join(errs...)
 }
 
@@ -142,6 +160,7 @@ func gatherStats(ctx context.Context, a *app, targets []target) ([]render.Stats,
 	now := a.now()
 	var counts []queue.Counts
 	var rates []queue.Rates
+	var lately []queue.Finished
 	var workers map[queue.KeyBase][]queue.WorkerConn
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
@@ -150,6 +169,10 @@ func gatherStats(ctx context.Context, a *app, targets []target) ([]render.Stats,
 	})
 	group.Go(func() (err error) {
 		rates, err = a.client.RatesOf(groupCtx, bases, now)
+		return err
+	})
+	group.Go(func() (err error) {
+		lately, err = a.client.FinishedOf(groupCtx, bases, now.Add(-render.ErrorWindow), now)
 		return err
 	})
 	group.Go(func() (err error) {
@@ -164,11 +187,11 @@ func gatherStats(ctx context.Context, a *app, targets []target) ([]render.Stats,
 	}
 	stats := make([]render.Stats, len(targets))
 	for i, t := range targets {
-		stats[i] = render.Stats{
-			Queue: t.Name, Alias: t.Alias, KeyBase: bases[i], Counts: counts[i],
-			Workers: render.Unknown, OldestWaiting: render.Unknown,
+		stats[i] = render.Stats{Queue: t.Name, Alias: t.Alias, KeyBase: bases[i], Evidence: render.Evidence{
+			Counts: counts[i], Workers: render.Unknown, OldestWaiting: render.Unknown,
 			CompletedPerMinute: rates[i].CompletedPerMinute, FailedPerMinute: rates[i].FailedPerMinute,
-		}
+			Lately: lately[i],
+		}}
 		if workers != nil {
 			stats[i].Workers = len(workers[bases[i]])
 		}
@@ -187,7 +210,7 @@ func addOldest(ctx context.Context, targets []target, stats []render.Stats, now 
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(oldestAtOnce)
 	for i := range stats {
-		if stats[i].Counts.Waiting+stats[i].Counts.Prioritized == 0 {
+		if !stats[i].Waits() {
 			continue
 		}
 		group.Go(func() error {

@@ -135,14 +135,37 @@ func (q *Queue) Rates(ctx context.Context, now time.Time) (Rates, error) {
 // now, in the order given. It sees jobs that are still there: a queue that keeps
 // fewer than a minute's worth of finished jobs shows fewer than it finished.
 func (c *Client) RatesOf(ctx context.Context, bases []KeyBase, now time.Time) ([]Rates, error) {
-	low := "(" + strconv.FormatInt(now.Add(-time.Minute).UnixMilli(), 10)
-	high := strconv.FormatInt(now.UnixMilli(), 10)
+	finished, err := c.FinishedOf(ctx, bases, now.Add(-time.Minute), now)
+	if err != nil {
+		return nil, err
+	}
 	rates := make([]Rates, len(bases))
+	for i, f := range finished {
+		rates[i] = Rates{CompletedPerMinute: f.Completed, FailedPerMinute: f.Failed, Err: f.Err}
+	}
+	return rates, nil
+}
+
+// Finished is how many jobs of a queue finished in a span of time.
+type Finished struct {
+	Completed int64
+	Failed    int64
+	// Err is why the numbers are missing, matched as ErrCorrupt or by its
+	// class.
+	Err error
+}
+
+// FinishedOf counts the jobs of many queues that finished after from and not
+// after to, in the order given, as far as they are still there.
+func (c *Client) FinishedOf(ctx context.Context, bases []KeyBase, from, to time.Time) ([]Finished, error) {
+	low := "(" + strconv.FormatInt(from.UnixMilli(), 10)
+	high := strconv.FormatInt(to.UnixMilli(), 10)
+	finished := make([]Finished, len(bases))
 	errs, err := c.ask(ctx, bases, func(pipe redis.Pipeliner, i int) func() error {
 		completed := pipe.ZCount(ctx, bases[i].key(keyCompleted), low, high)
 		failed := pipe.ZCount(ctx, bases[i].key(keyFailed), low, high)
 		return func() error {
-			rates[i] = Rates{CompletedPerMinute: completed.Val(), FailedPerMinute: failed.Val()}
+			finished[i] = Finished{Completed: completed.Val(), Failed: failed.Val()}
 			return errors.Join(completed.Err(), failed.Err())
 		}
 	})
@@ -151,10 +174,10 @@ func (c *Client) RatesOf(ctx context.Context, bases []KeyBase, now time.Time) ([
 	}
 	for i, err := range errs {
 		if err != nil {
-			rates[i] = Rates{Err: wrapRedis("rates of "+bases[i].String(), err)}
+			finished[i] = Finished{Err: wrapRedis("rates of "+bases[i].String(), err)}
 		}
 	}
-	return rates, nil
+	return finished, nil
 }
 
 // ask puts the same questions to many queues, in few round trips. put adds the

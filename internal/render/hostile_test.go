@@ -86,7 +86,7 @@ func writeHostileLists(b *bytes.Buffer, payloads []string, f render.Format, o re
 	for _, p := range payloads {
 		base := queue.KeyBase{Prefix: p, Name: p}
 		counts := queue.Counts{Err: errors.New(p)}
-		stats = append(stats, render.Stats{Queue: p, Alias: p, KeyBase: base, Counts: counts, Status: render.Status(p)})
+		stats = append(stats, render.Stats{Queue: p, Alias: p, KeyBase: base, Evidence: render.Evidence{Counts: counts}})
 		queues = append(queues, render.QueueRow{Queue: p, Alias: p, Role: p, KeyBase: base, Counts: counts})
 		causes = append(causes, render.Cause{Queue: p, ID: p, Names: []string{p}, Reason: p})
 		change.Queue += p

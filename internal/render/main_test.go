@@ -99,30 +99,29 @@ func delayedJob() queue.Job {
 var errDenied = errors.New("NOPERM \x1b[31mthis user has no permissions")
 
 func stats() []render.Stats {
+	of := func(queueName, alias, prefix string, e render.Evidence) render.Stats {
+		return render.Stats{
+			Queue: queueName, Alias: alias, KeyBase: queue.KeyBase{Prefix: prefix, Name: queueName}, Evidence: e,
+		}
+	}
 	return []render.Stats{
-		{
-			Queue: "email-queue", Alias: "email", KeyBase: queue.KeyBase{Prefix: "bull", Name: "email-queue"},
+		of("email-queue", "email", "bull", render.Evidence{
 			Counts:  queue.Counts{Waiting: 25, Active: 5, Completed: 1000, Failed: 2, Delayed: 10, Total: 1042},
 			Workers: 2, OldestWaiting: 12034 * time.Millisecond, CompletedPerMinute: 118,
-		},
-		{
-			Queue: "webhooks", KeyBase: queue.KeyBase{Prefix: "bull", Name: "webhooks"},
+		}),
+		of("webhooks", "", "bull", render.Evidence{
 			Counts:        queue.Counts{Waiting: 812, Prioritized: 1375000, Total: 1375812},
 			OldestWaiting: render.Unknown, CompletedPerMinute: render.Unknown, FailedPerMinute: render.Unknown,
-		},
-		{
-			Queue: "dev", Alias: "dev", KeyBase: queue.KeyBase{Prefix: "queue", Name: "dev"},
+		}),
+		of("dev", "dev", "queue", render.Evidence{
 			Counts: queue.Counts{Paused: true}, Workers: render.Unknown, OldestWaiting: render.Unknown,
-		},
-		{
-			Queue: "forbidden\x1b[2J", KeyBase: queue.KeyBase{Prefix: "x", Name: "forbidden\x1b[2J"},
-			Counts: queue.Counts{Err: errDenied}, Workers: 1,
-		},
-		{
-			Queue: "limited", KeyBase: queue.KeyBase{Prefix: "bull", Name: "limited"},
+		}),
+		of("forbidden\x1b[2J", "", "x", render.Evidence{Counts: queue.Counts{Err: errDenied}, Workers: 1}),
+		of("limited", "", "bull", render.Evidence{
 			Counts:  queue.Counts{Active: 64, WaitingChildren: 3, Total: 67},
-			Workers: 64, CompletedPerMinute: 6100, FailedPerMinute: 12, Status: render.StatusRateLimited,
-		},
-		{Queue: "calm", KeyBase: queue.KeyBase{Prefix: "bull", Name: "calm"}, Workers: 1},
+			Workers: 64, CompletedPerMinute: 6100, FailedPerMinute: 12,
+			Lately: queue.Finished{Completed: 30500, Failed: 60},
+		}),
+		of("calm", "", "bull", render.Evidence{Workers: 1}),
 	}
 }

@@ -2,7 +2,6 @@ package render
 
 import (
 	"io"
-	"time"
 
 	"github.com/qctl/qctl/internal/queue"
 )
@@ -15,39 +14,7 @@ type Stats struct {
 	Queue   string
 	Alias   string // empty when it has none
 	KeyBase queue.KeyBase
-	Counts  queue.Counts
-	// Workers is how many workers are connected, or Unknown.
-	Workers int
-	// OldestWaiting is how long the job has waited that waits longest, or
-	// Unknown. It means nothing where no job waits.
-	OldestWaiting time.Duration
-	// Finished in the last minute, or Unknown.
-	CompletedPerMinute int64
-	FailedPerMinute    int64
-	// Status sums the queue up; empty leaves it to what the numbers show.
-	Status Status
-}
-
-// waits reports whether jobs are there for the next free worker.
-func (s Stats) waits() bool { return s.Counts.Waiting > 0 || s.Counts.Prioritized > 0 }
-
-// status is the most urgent that the numbers alone prove.
-func (s Stats) status() Status {
-	switch {
-	case s.Status != "":
-		return s.Status
-	case s.Counts.Err != nil:
-		return StatusUnreadable
-	case s.waits() && s.Workers == 0 && !s.Counts.Paused:
-		return StatusNoWorkers
-	case s.FailedPerMinute > 0 && s.CompletedPerMinute == 0:
-		return StatusFailing
-	case s.Counts.Paused:
-		return StatusPaused
-	case s.waits() || s.Counts.Active > 0:
-		return StatusBusy
-	}
-	return StatusIdle
+	Evidence
 }
 
 // StatsView is the numbers of a queue as JSON shows them. The names and their
@@ -92,7 +59,7 @@ func (s Stats) View() StatsView {
 	v.Waiting, v.Prioritized, v.Active = &counts.Waiting, &counts.Prioritized, &counts.Active
 	v.Completed, v.Failed, v.Delayed = &counts.Completed, &counts.Failed, &counts.Delayed
 	v.WaitingChildren, v.Total, v.Paused = &counts.WaitingChildren, &counts.Total, &counts.Paused
-	if s.waits() && s.OldestWaiting >= 0 {
+	if s.Waits() && s.OldestWaiting >= 0 {
 		v.Lag = textOrNil(Age(s.OldestWaiting), true)
 		v.OldestWaitingMs = known(s.OldestWaiting.Milliseconds())
 	}
@@ -156,7 +123,7 @@ func (s Stats) cells(o Options) []Cell {
 		failed.Style = StyleBad
 	}
 	return []Cell{
-		TextCell(s.Queue), StatusCell(s.status(), o), count(c.Waiting), count(c.Prioritized), count(c.Active),
+		TextCell(s.Queue), StatusCell(s.Status(), o), count(c.Waiting), count(c.Prioritized), count(c.Active),
 		count(c.Delayed), failed, count(c.Completed), knownCell(int64(s.Workers)), s.oldestCell(),
 		knownCell(s.CompletedPerMinute), count(c.WaitingChildren), count(c.Total), knownCell(s.FailedPerMinute),
 		TextCell(s.KeyBase.String()),
@@ -168,7 +135,7 @@ func (s Stats) oldestCell() Cell {
 	switch {
 	case s.Counts.Err != nil:
 		return Cell{Text: unknown}
-	case !s.waits():
+	case !s.Waits():
 		return Cell{Text: none}
 	case s.OldestWaiting < 0:
 		return Cell{Text: unknown}

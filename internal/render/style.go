@@ -50,23 +50,6 @@ type look struct {
 	style Style
 }
 
-// Status sums up a queue in a word. The words are in the order of urgency.
-type Status string
-
-// What a queue may be.
-const (
-	StatusUnreadable  Status = "unreadable" // its keys are not a queue's, or forbidden
-	StatusNoWorkers   Status = "no-workers" // jobs wait, nobody works
-	StatusStuck       Status = "stuck"      // active jobs whose locks have expired
-	StatusFailing     Status = "failing"
-	StatusLate        Status = "late"
-	StatusPaused      Status = "paused"
-	StatusCapped      Status = "capped" // as many active as the queue's limit allows
-	StatusRateLimited Status = "rate-limited"
-	StatusBusy        Status = "busy"
-	StatusIdle        Status = "idle"
-)
-
 var stateLooks = map[queue.State]look{
 	queue.StateWaiting:         {"○", "o", StyleNone},
 	queue.StatePrioritized:     {"◆", "^", StyleNone},

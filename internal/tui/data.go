@@ -89,50 +89,33 @@ type row struct {
 
 func (r *row) waits() bool { return r.counts.Waiting > 0 || r.counts.Prioritized > 0 }
 
-// The rules by which a queue needs attention.
-const (
-	lateAfter     = 5 * time.Minute
-	failingAtOnce = 10 // failures
-	failingRate   = 20 // per cent
-	errorWindow   = 5  // minutes
-)
+// errorWindow is over how many minutes the share of failures is taken.
+const errorWindow = int(render.ErrorWindow / time.Minute)
 
-// unattended reports whether jobs wait for workers that are not there.
-func (r *row) unattended() bool {
-	return r.waits() && r.workers == 0 && !r.counts.Paused
-}
-
-// errorRate is the share of failures in the last minutes, in per cent.
-func (r *row) errorRate(now time.Time) (rate float64, failures int64, ok bool) {
-	failures = sum(r.failed.series(now, errorWindow))
-	all := failures + sum(r.done.series(now, errorWindow))
-	if all == 0 {
-		return 0, 0, false
+// evidence is what the queue is judged by.
+func (r *row) evidence(now time.Time) render.Evidence {
+	e := render.Evidence{
+		Counts: r.counts, Workers: r.workers, OldestWaiting: render.Unknown,
+		CompletedPerMinute: render.Unknown, FailedPerMinute: render.Unknown,
+		Lately: queue.Finished{
+			Completed: sum(r.done.series(now, errorWindow)), Failed: sum(r.failed.series(now, errorWindow)),
+		},
 	}
-	return 100 * float64(failures) / float64(all), failures, true
+	if !r.oldest.IsZero() {
+		e.OldestWaiting = max(now.Sub(r.oldest), 0)
+	}
+	if r.rated {
+		e.CompletedPerMinute, e.FailedPerMinute = r.rates.CompletedPerMinute, r.rates.FailedPerMinute
+	}
+	return e
 }
 
 // judge finds the most urgent that can be said of the queue.
 func (r *row) judge(now time.Time) render.Status {
-	rate, failures, _ := r.errorRate(now)
-	onlyFailures := r.rated && r.rates.FailedPerMinute > 0 && r.rates.CompletedPerMinute == 0
-	switch {
-	case !r.known:
+	if !r.known {
 		return ""
-	case r.counts.Err != nil:
-		return render.StatusUnreadable
-	case r.unattended():
-		return render.StatusNoWorkers
-	case onlyFailures || failures >= failingAtOnce && rate >= failingRate:
-		return render.StatusFailing
-	case r.counts.Paused:
-		return render.StatusPaused
-	case r.waits() && !r.oldest.IsZero() && now.Sub(r.oldest) > lateAfter:
-		return render.StatusLate
-	case r.waits() || r.counts.Active > 0:
-		return render.StatusBusy
 	}
-	return render.StatusIdle
+	return r.evidence(now).Status()
 }
 
 // urgency is the order of attention.
@@ -140,9 +123,6 @@ var urgency = map[render.Status]int{
 	render.StatusUnreadable: 0, render.StatusNoWorkers: 1, render.StatusStuck: 2, render.StatusFailing: 3,
 	render.StatusLate: 4, render.StatusBusy: 5, render.StatusPaused: 6, render.StatusIdle: 7, "": 8,
 }
-
-// urgent reports whether somebody should look.
-func urgent(s render.Status) bool { return s != "" && urgency[s] <= urgency[render.StatusLate] }
 
 // sortRows puts what needs attention first; ties go by name.
 func sortRows(rows []*row) {

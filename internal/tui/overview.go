@@ -141,13 +141,13 @@ func (m *model) errorSpan(r *row) span {
 	if !r.rated || m.isLost() {
 		return span{"?", roleWarn}
 	}
-	rate, _, ok := r.errorRate(m.now)
+	rate, ok := r.evidence(m.now).ErrorRate()
 	switch {
 	case !ok:
 		return span{"-", roleDim}
 	case rate == 0:
 		return span{"0", roleDim}
-	case rate >= failingRate:
+	case rate >= render.FailingRate:
 		return span{strconv.FormatFloat(rate, 'f', 0, 64), roleBad}
 	case rate < 0.1:
 		return span{"<0.1", roleNone}
@@ -173,14 +173,14 @@ func (m *model) oldestSpan(r *row) span {
 		return span{text, roleDim}
 	case text == "?":
 		return span{text, roleWarn}
-	case m.now.Sub(r.oldest) > lateAfter:
+	case m.now.Sub(r.oldest) > render.LateAfter:
 		return span{text, roleWarn}
 	}
 	return plain(text)
 }
 
 func (m *model) workersSpan(r *row, w int) span {
-	if r.unattended() {
+	if r.status == render.StatusNoWorkers {
 		return span{"0", roleBad}
 	}
 	return numberSpan(int64(r.workers), w, roleNone)

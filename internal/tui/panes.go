@@ -97,7 +97,7 @@ func (m *model) unreadable(r *row) line {
 func (m *model) urgentRows() int {
 	n := 0
 	for _, r := range m.rows {
-		if urgent(r.status) {
+		if r.status.Urgent() {
 			n++
 		}
 	}
@@ -120,7 +120,7 @@ func (m *model) attention(w, most int) []line {
 		longest = min(max(longest, render.Width(m.theme.foreign(r.Name))), 24)
 	}
 	for _, r := range m.rows {
-		if !urgent(r.status) {
+		if !r.status.Urgent() {
 			break // the rows are in the order of attention
 		}
 		if len(lines) == most-1 && all > most {
@@ -148,9 +148,10 @@ func (m *model) complaint(r *row) string {
 	case render.StatusNoWorkers:
 		return "no workers connected, " + waiting
 	case render.StatusFailing:
-		rate, failures, _ := r.errorRate(m.now)
+		e := r.evidence(m.now)
+		rate, _ := e.ErrorRate()
 		return fmt.Sprintf("failing: %s failed in 5m (%.0f%%), %s failed in all",
-			short(failures, 9), rate, short(r.counts.Failed, 11))
+			short(e.Lately.Failed, 9), rate, short(r.counts.Failed, 11))
 	case render.StatusLate:
 		return "late: " + waiting
 	}

@@ -135,7 +135,7 @@ func (m *model) oneLine(w int) line {
 	}
 	l := line{dot, plain(fmt.Sprintf(" %dq w%s f%s", len(m.rows),
 		short(sum.counts.Waiting+sum.counts.Prioritized, 5), short(sum.counts.Failed, 5)))}
-	if len(m.rows) > 0 && urgent(m.rows[0].status) {
+	if len(m.rows) > 0 && m.rows[0].status.Urgent() {
 		l = append(l, plain(" "), m.statusGlyph(m.rows[0]), plain(" "+m.theme.foreign(m.rows[0].Name)))
 	}
 	return m.theme.fit(l, w)

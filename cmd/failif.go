@@ -1,0 +1,105 @@
+package cmd
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/qctl/qctl/internal/config"
+	"github.com/qctl/qctl/internal/filter"
+	"github.com/qctl/qctl/internal/render"
+)
+
+// alarm is the condition of --fail-if.
+type alarm struct{ condition *filter.Condition }
+
+// parseAlarm compiles the condition; an empty one never holds.
+func parseAlarm(source string) (*alarm, error) {
+	condition, err := filter.Parse(source, alarmValues(render.Stats{}))
+	if err == nil {
+		return &alarm{condition}, nil
+	}
+	names := alarmNames()
+	hint := "it knows " + strings.Join(names, " ")
+	var unknown *filter.UnknownNameError
+	if errors.As(err, &unknown) {
+		hint = didYouMean(config.Suggest(unknown.Name, names), hint)
+	}
+	return nil, &usageError{err: fmt.Errorf("--fail-if: %w", err), hint: hint}
+}
+
+// alarmValues is what a condition can ask of a queue: the fields of its JSON,
+// its status, its share of failures, and the age of the oldest job as a span of
+// time. What is unknown is -1; of a queue that cannot be read everything is.
+func alarmValues(s render.Stats) map[string]any {
+	c := s.Counts
+	values := map[string]any{
+		"queue": s.Queue, "alias": s.Alias, "keyBase": s.KeyBase.String(), "status": string(s.Status()),
+		"waiting": c.Waiting, "prioritized": c.Prioritized, "active": c.Active, "completed": c.Completed,
+		"failed": c.Failed, "delayed": c.Delayed, "waitingChildren": c.WaitingChildren, "total": c.Total,
+		"paused": c.Paused, "workers": int64(s.Workers),
+		"completedPerMinute": s.CompletedPerMinute, "failedPerMinute": s.FailedPerMinute,
+		"errorRate": float64(render.Unknown), "oldest": time.Duration(0), "oldestWaitingMs": int64(0),
+	}
+	if rate, ok := s.ErrorRate(); ok {
+		values["errorRate"] = rate
+	}
+	if s.Waits() {
+		values["oldest"], values["oldestWaitingMs"] = s.OldestWaiting, s.OldestWaiting.Milliseconds()
+	}
+	if s.Waits() && s.OldestWaiting < 0 {
+		values["oldestWaitingMs"] = int64(render.Unknown)
+	}
+	return values
+}
+
+func alarmNames() []string {
+	var names []string
+	for name := range alarmValues(render.Stats{}) {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// check returns a partialError that names the queues for which the condition
+// holds. Queues that could not be read have an error of their own already.
+func (f *alarm) check(stats []render.Stats) error {
+	if f == nil {
+		return nil
+	}
+	var held []string
+	for _, s := range stats {
+		if s.Counts.Err != nil {
+			continue
+		}
+		values := alarmValues(s)
+		holds, err := f.condition.Holds(values)
+		if err != nil {
+			return &usageError{err: fmt.Errorf("--fail-if: %w", err)}
+		}
+		if holds {
+			held = append(held, f.because(s, values))
+		}
+	}
+	if len(held) == 0 {
+		return nil
+	}
+	return &partialError{err: fmt.Errorf("%s: %s", f.condition, strings.Join(held, ", "))}
+}
+
+// because is a queue with the values that the condition asked for.
+func (f *alarm) because(s render.Stats, values map[string]any) string {
+	var parts []string
+	for _, name := range f.condition.Names() {
+		parts = append(parts, fmt.Sprintf("%s %v", name, values[name]))
+	}
+	label := cmp.Or(s.Alias, s.Queue)
+	if len(parts) == 0 {
+		return label
+	}
+	return label + " (" + strings.Join(parts, ", ") + ")"
+}
