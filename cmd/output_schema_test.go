@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -185,6 +186,19 @@ func TestOutputPageNamesEveryField(t *testing.T) {
 					t.Errorf("docs/output.md: %s: field %s is missing", name, f.Name)
 				}
 			}
+		}
+	}
+}
+
+// Every command says what it prints, or takes no format.
+func TestEveryCommandHasFormats(t *testing.T) {
+	t.Parallel()
+	withoutResults := []string{"qctl top", "qctl completion", "qctl help"}
+	a := treeApp()
+	for path, cmd := range commandsOf(a) {
+		_, has := a.results[cmd]
+		if cmd.Runnable() && !cmd.HasSubCommands() && !cmd.Hidden && has == slices.Contains(withoutResults, path) {
+			t.Errorf("%s: has formats is %v; a command that prints results calls app.prints", path, has)
 		}
 	}
 }
