@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,7 +27,10 @@ type app struct {
 	// at the first. It lives as long as the process.
 	hard context.Context
 
-	flags globalFlags
+	args    []string // the command line
+	flags   globalFlags
+	results map[*cobra.Command]prints
+	out     output
 	// completing: a shell asks what could be typed next.
 	completing bool
 	// searchTime bounds a search for queues; 0 is no bound.
@@ -42,9 +44,9 @@ type app struct {
 
 // globalFlags are the flags of every command.
 type globalFlags struct {
+	outputFlags
 	redis    string
 	prefix   string
-	output   string
 	readOnly bool
 	timeout  time.Duration
 	color    string
@@ -55,49 +57,12 @@ type globalFlags struct {
 func (a *app) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&a.flags.redis, "redis", "", "Redis `URL` (default $REDIS_URL)")
 	flags.StringVar(&a.flags.prefix, "prefix", "", "key `PREFIX` of queues given by name (default bull)")
-	flags.StringVarP(&a.flags.output, "output", "o", "table", "output `FORMAT`: "+formatNames())
+	addOutputFlags(&a.flags.outputFlags, flags)
 	flags.BoolVar(&a.flags.readOnly, "read-only", false, "refuse every change before it is sent")
 	flags.DurationVar(&a.flags.timeout, "timeout", 0, "give up after this `TIME` (default none)")
 	flags.StringVar(&a.flags.color, "color", "auto", "use colours `WHEN`: auto, always, never")
 	a.flags.config.addFlags(flags)
 	a.flags.changed = flags.Changed
-}
-
-// format returns the output format that was asked for, or that the
-// configuration has. What is wrong with that is reported where it is needed.
-func (a *app) format() (render.Format, error) {
-	if !a.flags.changed("output") {
-		_, _ = a.loadConfig()
-	}
-	f, err := render.ParseFormat(a.flags.output)
-	if err != nil {
-		return f, &usageError{err: err}
-	}
-	return f, nil
-}
-
-func formatNames() string {
-	var names []string
-	for _, f := range render.Formats() {
-		names = append(names, string(f))
-	}
-	return strings.Join(names, ", ")
-}
-
-// asJSON reports whether a format is for programs.
-func asJSON(f render.Format) bool { return f == render.FormatJSON || f == render.FormatNDJSON }
-
-// writeJSON prints one value for programs.
-func writeJSON[T any](a *app, v T) error {
-	return render.WriteJSON(a.streams.Out, v, render.For(a.streams, a.now()))
-}
-
-// context bounds a command by --timeout.
-func (a *app) context(cmd *cobra.Command) (context.Context, context.CancelFunc) {
-	if a.flags.timeout > 0 {
-		return context.WithTimeout(cmd.Context(), a.flags.timeout)
-	}
-	return context.WithCancel(cmd.Context())
 }
 
 // loadConfig reads the settings once; it needs no Redis.
@@ -153,6 +118,9 @@ func (a *app) connect() (*queue.Client, error) {
 
 // close ends the connection.
 func (a *app) close() {
+	if a.out.stop != nil {
+		a.out.stop()
+	}
 	if a.conn != nil {
 		_ = a.conn.Close()
 	}

@@ -193,6 +193,8 @@ func (c *bulkChange) verdict(ctx context.Context, err error) error {
 	case err == nil:
 		return &partialError{err: fmt.Errorf("%d of %d jobs of %s were not %s, the first: %w",
 			left, c.tally.matched, c.t.label(), c.change.done, c.tally.first)}
+	case as[*usageError](err) && c.tally.changed > 0:
+		return &partialError{err: err} // it came late
 	case errors.Is(err, context.DeadlineExceeded) && c.tally.changed > 0:
 		return &partialError{err: fmt.Errorf("the time is up: %w", err)}
 	}

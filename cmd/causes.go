@@ -149,10 +149,10 @@ func runCauses(ctx context.Context, a *app, opts *selection, args []string) erro
 		rows = append(rows, groups.rows(t.label())...)
 	}
 	list := render.JobList{Failed: true, ManyQueues: !isOneQueue(args)}
-	if err := render.WriteCauses(a.streams.Out, rows, list, format, render.For(a.streams, a.now())); err != nil {
+	if err := render.WriteCauses(a.streams.Out, rows, list, format, a.options()); err != nil {
 		return err
 	}
-	if !a.streams.OutIsTerminal() || asJSON(format) {
+	if !a.streams.OutIsTerminal() || !format.ForPeople() {
 		return nil
 	}
 	if len(rows) == 0 {

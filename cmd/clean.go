@@ -10,6 +10,7 @@ import (
 
 	"github.com/qctl/qctl/internal/config"
 	"github.com/qctl/qctl/internal/queue"
+	"github.com/qctl/qctl/internal/render"
 )
 
 // cleanOptions are the flags of qctl clean.
@@ -61,7 +62,7 @@ QUEUE may be a pattern in quotes or @role.`,
 	// It fails only for a flag that does not exist.
 	_ = cmd.RegisterFlagCompletionFunc("state", completeWords(
 		string(queue.StateCompleted), string(queue.StateFailed)))
-	return cmd
+	return a.printsRows(cmd, render.LayoutOf[sweepView](nil))
 }
 
 func (o *cleanOptions) validate(flags *pflag.FlagSet) error {

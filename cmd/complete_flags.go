@@ -21,7 +21,6 @@ const completionReason = 60
 // completeGlobalFlags binds the completions of the flags of every command.
 func completeGlobalFlags(a *app, root *cobra.Command) {
 	for name, complete := range map[string]cobra.CompletionFunc{
-		"output":  completeWord(strings.Split(formatNames(), ", ")...),
 		"color":   completeWord("auto", "always", "never"),
 		"config":  completeYAML,
 		"context": completeContexts(a),

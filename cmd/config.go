@@ -75,7 +75,7 @@ func (a *app) applyDefaults(c *config.Config) {
 		"color":   func() { a.flags.color = c.Color },
 		"timeout": func() { a.flags.timeout = c.Timeout },
 	} {
-		if c.Origin(name).Source == config.File {
+		if source := c.Origin(name).Source; source == config.File || source == config.Env {
 			take()
 		}
 	}
@@ -120,7 +120,12 @@ to, as a configuration file. Passwords are masked.`,
 		RunE:              func(*cobra.Command, []string) error { return runConfigView(a, origin) },
 	}
 	cmd.Flags().BoolVar(&origin, "origin", false, "show where each value comes from")
-	return cmd
+	return a.prints(cmd, prints{layout: func() render.Layout {
+		if origin {
+			return render.LayoutOf[originView](originColumns())
+		}
+		return render.Layout{} // the fields are those of the file
+	}})
 }
 
 func runConfigView(a *app, origin bool) error {
@@ -139,8 +144,8 @@ func runConfigView(a *app, origin bool) error {
 	switch {
 	case origin:
 		return writeOrigins(a, config.Flat(settings), format)
-	case asJSON(format):
-		return writeJSON(a, config.MarshalSettings(settings))
+	case !format.ForPeople():
+		return writeResult(a, config.MarshalSettings(settings))
 	}
 	head := ""
 	if c.File != "" {
@@ -156,41 +161,31 @@ func runConfigView(a *app, origin bool) error {
 
 // originView is one value and where it came from.
 type originView struct {
-	Path   string `json:"path"`
-	Value  any    `json:"value"`
-	Origin string `json:"origin"`
+	Path   string `json:"path" about:"key in the configuration file"`
+	Value  any    `json:"value" about:"value in force"`
+	Origin string `json:"origin" about:"where it comes from"`
+}
+
+func originColumns() []render.Column {
+	return []render.Column{
+		{Header: "SETTING", About: "key in the configuration file"},
+		{Header: "VALUE", Min: 12, Flex: true},
+		{Header: "ORIGIN"},
+	}
 }
 
 func writeOrigins(a *app, settings []config.Setting, format render.Format) error {
-	options := render.For(a.streams, a.now())
-	if asJSON(format) {
-		views := make([]originView, len(settings))
-		for i, s := range settings {
-			views[i] = originView{Path: s.Path, Value: s.Value, Origin: s.Origin.String()}
-		}
-		if format == render.FormatNDJSON {
-			return writeLines(render.NewNDJSON[originView](a.streams.Out, options), views)
-		}
-		return writeJSON(a, views)
+	view := func(s config.Setting) originView {
+		return originView{Path: s.Path, Value: s.Value, Origin: s.Origin.String()}
 	}
-	table := render.Table{Columns: []render.Column{{Header: "SETTING"}, {Header: "VALUE", Min: 12, Flex: true}, {Header: "ORIGIN"}}}
-	for _, s := range settings {
-		table.Rows = append(table.Rows, []render.Cell{render.TextCell(s.Path), render.TextCell(s.Text()), render.TextCell(s.Origin.String())})
+	cells := func(s config.Setting, _ render.Options) []render.Cell {
+		return []render.Cell{render.TextCell(s.Path), render.TextCell(s.Text()), render.TextCell(s.Origin.String())}
 	}
-	return table.Write(a.streams.Out, options)
-}
-
-func writeLines[T any](to render.Rows[T], rows []T) error {
-	for _, row := range rows {
-		if err := to.Write(row); err != nil {
-			return err
-		}
-	}
-	return to.Close()
+	return render.WriteRows(a.streams.Out, settings, originColumns(), view, cells, format, a.options())
 }
 
 func newConfigSchemaCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	return a.prints(&cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of the configuration file",
 		Long: `Print the JSON Schema (draft 2020-12) of qctl.yaml. Editors use it to complete
@@ -205,11 +200,14 @@ and check the file, when the file begins with the line
 			_, err := a.streams.Out.Write(config.FileSchema())
 			return err
 		},
-	}
+	}, prints{
+		layout:  func() render.Layout { return render.Layout{} },
+		formats: []render.Format{render.FormatTable, render.FormatWide, render.FormatJSON},
+	})
 }
 
 func newConfigValidateCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	return a.printsRows(&cobra.Command{
 		Use:   "validate [FILE]",
 		Short: "Check the configuration file and the environment",
 		Long: `Check the configuration and list everything that is wrong with it, one line
@@ -220,16 +218,22 @@ each, as FILE:LINE:COLUMN: KEY: RULE. Redis is not asked.`,
 		Args:              argumentCount(0, 1, "at most one file"),
 		ValidArgsFunction: completeYAML,
 		RunE:              func(_ *cobra.Command, args []string) error { return runConfigValidate(a, args) },
-	}
+	}, render.LayoutOf[validityView](nil))
+}
+
+// validityView is what was found in the configuration, as JSON.
+type validityView struct {
+	Valid    bool          `json:"valid" about:"whether nothing is wrong"`
+	Problems []problemView `json:"problems" about:"everything that is wrong"`
 }
 
 // problemView is one thing that is wrong with the configuration.
 type problemView struct {
-	File    string `json:"file,omitempty"`
-	Line    int    `json:"line,omitempty"`
-	Column  int    `json:"column,omitempty"`
-	Key     string `json:"key,omitempty"`
-	Message string `json:"message"`
+	File    string `json:"file,omitempty" about:"file it is in"`
+	Line    int    `json:"line,omitempty" about:"line of the file"`
+	Column  int    `json:"column,omitempty" about:"column of the line"`
+	Key     string `json:"key,omitempty" about:"key of the value"`
+	Message string `json:"message" about:"what is wrong"`
 }
 
 func runConfigValidate(a *app, args []string) error {
@@ -250,15 +254,12 @@ func runConfigValidate(a *app, args []string) error {
 	}
 	found := split(err)
 	var printed error
-	if asJSON(format) {
+	if !format.ForPeople() {
 		views := make([]problemView, len(found))
 		for i, problem := range found {
 			views[i] = viewProblem(problem)
 		}
-		printed = writeJSON(a, struct {
-			Valid    bool          `json:"valid"`
-			Problems []problemView `json:"problems"`
-		}{len(found) == 0, views})
+		printed = writeResult(a, validityView{len(found) == 0, views})
 	} else {
 		printed = printProblems(a, c, found)
 	}

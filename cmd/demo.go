@@ -71,7 +71,9 @@ keep the demo from running; it switches off the keys that change something.`,
 	cmd.Flags().StringVar(&opts.length, "for", "", "end after this `TIME` (default 10s without a terminal)")
 	cmd.Flags().BoolVar(&opts.ascii, "ascii", false, "draw with ASCII characters only")
 	opts.changed = cmd.Flags().Changed
-	return cmd
+	return a.prints(cmd, prints{
+		layout: func() render.Layout { return render.LayoutOf[demoView](nil) }, settings: a.demoSettings,
+	})
 }
 
 // span reads --for; 0 is until somebody ends it.
@@ -94,11 +96,11 @@ func (o *demoOptions) span(watched bool) (time.Duration, error) {
 
 // runDemo leaves nothing behind, however it ends.
 func runDemo(ctx context.Context, a *app, opts *demoOptions) (err error) {
-	format, err := a.demoSettings()
+	format, err := a.format()
 	if err != nil {
 		return err
 	}
-	watched := a.streams.InIsTerminal() && a.streams.OutIsTerminal() && a.streams.OutFile() != nil && !asJSON(format)
+	watched := a.streams.InIsTerminal() && a.streams.OutIsTerminal() && a.streams.OutFile() != nil && format.ForPeople()
 	length, err := opts.span(watched)
 	if err != nil {
 		return err
@@ -143,10 +145,10 @@ func runDemo(ctx context.Context, a *app, opts *demoOptions) (err error) {
 
 // demoSettings makes the built-in settings the ones that hold, with what the
 // demo takes from outside: whether anything may be changed by hand.
-func (a *app) demoSettings() (render.Format, error) {
+func (a *app) demoSettings() error {
 	for _, name := range []string{"redis", "config", "context", "prefix"} {
 		if a.flags.changed(name) {
-			return "", &usageError{
+			return &usageError{
 				err:  fmt.Errorf("--%s does not go with demo: it uses a store and settings of its own", name),
 				hint: "qctl top watches your queues",
 			}
@@ -162,13 +164,13 @@ func (a *app) demoSettings() (render.Format, error) {
 		a.warn("%s", w)
 	}
 	if err != nil {
-		return "", err
+		return err
 	}
 	if err := a.applyFlags(c); err != nil {
-		return "", err
+		return err
 	}
 	a.config = c
-	return a.format()
+	return nil
 }
 
 // newSimulation gives the simulation the built-in queues and their policies.

@@ -13,31 +13,28 @@ import (
 
 // demoView is what happened in a demo, as JSON.
 type demoView struct {
-	DurationMs  int64           `json:"durationMs"`
-	Interrupted bool            `json:"interrupted"`
-	Queues      []demoQueueView `json:"queues"`
-	// Causes are why attempts failed, the most frequent first.
-	Causes []demoCauseView `json:"causes"`
+	DurationMs  int64           `json:"durationMs" about:"how long it ran"`
+	Interrupted bool            `json:"interrupted" about:"whether it was ended before its time"`
+	Queues      []demoQueueView `json:"queues" about:"what happened in each queue"`
+	Causes      []demoCauseView `json:"causes" about:"why attempts failed, the most frequent cause first"`
 }
 
 type demoQueueView struct {
-	Queue     string `json:"queue"`
-	Alias     string `json:"alias"`
-	KeyBase   string `json:"keyBase"`
-	Added     int64  `json:"added"`
-	Completed int64  `json:"completed"`
-	Failed    int64  `json:"failed"`
-	Retried   int64  `json:"retried"`
-	Stalled   int64  `json:"stalled"`
-	// Waiting is how many jobs wait at the end, prioritized ones included; null
-	// when the store could not be asked.
-	Waiting *int64 `json:"waiting"`
+	Queue     string `json:"queue" about:"name"`
+	Alias     string `json:"alias" about:"alias"`
+	KeyBase   string `json:"keyBase" about:"key base in the demo's store"`
+	Added     int64  `json:"added" about:"jobs that were added"`
+	Completed int64  `json:"completed" about:"jobs that completed"`
+	Failed    int64  `json:"failed" about:"jobs that failed for good"`
+	Retried   int64  `json:"retried" about:"failed attempts with others to follow"`
+	Stalled   int64  `json:"stalled" about:"jobs that were taken from a dead worker"`
+	Waiting   *int64 `json:"waiting" about:"jobs that wait at the end, prioritized ones included; null when the store could not be asked"`
 }
 
 type demoCauseView struct {
-	Queue string `json:"queue"`
-	Cause string `json:"cause"`
-	Count int64  `json:"count"`
+	Queue string `json:"queue" about:"alias of the queue"`
+	Cause string `json:"cause" about:"the reason, with numbers and ids turned to #"`
+	Count int64  `json:"count" about:"attempts"`
 }
 
 // demoCauses is how many causes people are told.
@@ -70,7 +67,7 @@ func (a *app) tellDemo(ctx context.Context, sim *demo.Simulation, took time.Dura
 	if err != nil {
 		return err
 	}
-	if asJSON(format) {
+	if !format.ForPeople() {
 		return printResults(a, []demoView{view}, false, func(demoView) string { return "" })
 	}
 	return view.write(a)

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/qctl/qctl/internal/queue"
+	"github.com/qctl/qctl/internal/render"
 )
 
 // drainOptions are the flags of qctl drain.
@@ -43,7 +44,7 @@ QUEUE may be a pattern in quotes or @role.`,
 	flags.BoolVar(&opts.delayed, "delayed", false, "remove delayed jobs too")
 	flags.BoolVarP(&opts.dryRun, "dry-run", "n", false, "only say what would be removed")
 	flags.BoolVarP(&opts.yes, "yes", "y", false, "do not ask")
-	return cmd
+	return a.printsRows(cmd, render.LayoutOf[sweepView](nil, "state"))
 }
 
 func runDrain(ctx context.Context, a *app, opts *drainOptions, args []string) error {

@@ -39,7 +39,7 @@ QCTL_EMBEDDED_FSYNC=always. A damaged log is refused with exit code 8.`,
 }
 
 func newEmbeddedStatusCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	return a.printsRows(&cobra.Command{
 		Use:   "status",
 		Short: "Show whether the embedded store runs, where and how large it is",
 		Long: `Show whether the embedded store runs, and since when, its folder, its keys, its
@@ -62,11 +62,11 @@ is 0 either way.`,
 			}
 			return printResults(a, []embeddedView{newEmbeddedView(state)}, false, embeddedView.text)
 		},
-	}
+	}, render.LayoutOf[embeddedView](nil))
 }
 
 func newEmbeddedStopCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	return a.printsRows(&cobra.Command{
 		Use:   "stop",
 		Short: "Stop the embedded store; the jobs stay",
 		Long: `Stop the embedded store. Workers and dashboards that are connected lose their
@@ -93,7 +93,7 @@ starts it again. A store that does not run is no error.`,
 			}
 			return printResults(a, []embeddedChange{view}, false, embeddedChange.text)
 		},
-	}
+	}, render.LayoutOf[embeddedChange](nil))
 }
 
 func newEmbeddedResetCommand(a *app) *cobra.Command {
@@ -116,7 +116,7 @@ without one it needs --yes, or ends with exit code 10.`,
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	cmd.Flags().BoolVarP(&dryRun, "dry-run", "n", false, "only say what would be deleted")
-	return cmd
+	return a.printsRows(cmd, render.LayoutOf[embeddedChange](nil))
 }
 
 func runEmbeddedReset(ctx context.Context, a *app, yes, dryRun bool) error {
@@ -143,9 +143,8 @@ func runEmbeddedReset(ctx context.Context, a *app, yes, dryRun bool) error {
 
 // embeddedChange is what stop and reset did, as JSON.
 type embeddedChange struct {
-	Dir string `json:"dir"`
-	// Done is false when there was nothing to stop, and in a dry run.
-	Done bool `json:"done"`
+	Dir  string `json:"dir" about:"folder of the store"`
+	Done bool   `json:"done" about:"false when there was nothing to stop, and in a dry run"`
 
 	did string
 }
@@ -154,18 +153,17 @@ func (v embeddedChange) text() string { return render.Text(v.did) }
 
 // embeddedView is the store as JSON.
 type embeddedView struct {
-	Running  bool   `json:"running"`
-	Dir      string `json:"dir"`
-	LogBytes int64  `json:"logBytes"`
-	Addr     string `json:"addr,omitempty"`
-	PID      int    `json:"pid,omitempty"`
-	Version  string `json:"version,omitempty"`
-	Fsync    string `json:"fsync,omitempty"`
-	Since    int64  `json:"since,omitempty"` // milliseconds since the epoch
-	Keys     int    `json:"keys"`
-	Clients  int    `json:"clients"`
-	// Refusing: the log cannot be written, so nothing can be changed.
-	Refusing bool `json:"refusing"`
+	Running  bool   `json:"running" about:"whether it runs"`
+	Dir      string `json:"dir" about:"its folder"`
+	LogBytes int64  `json:"logBytes" about:"size of its log"`
+	Addr     string `json:"addr,omitempty" about:"address it listens on"`
+	PID      int    `json:"pid,omitempty" about:"id of its process"`
+	Version  string `json:"version,omitempty" about:"version of the qctl that started it"`
+	Fsync    string `json:"fsync,omitempty" about:"when its log reaches the disk"`
+	Since    int64  `json:"since,omitempty" about:"when it started, in milliseconds since the epoch"`
+	Keys     int    `json:"keys" about:"keys that it holds"`
+	Clients  int    `json:"clients" about:"connections to it"`
+	Refusing bool   `json:"refusing" about:"true when its log cannot be written, and nothing can be changed"`
 
 	uptime string
 }

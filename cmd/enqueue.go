@@ -84,7 +84,15 @@ Prints the job's id.`,
 	// They fail only for unknown flags.
 	_ = cmd.RegisterFlagCompletionFunc("priority", completeWord("urgent", "normal", "background"))
 	_ = cmd.RegisterFlagCompletionFunc("backoff", completeBeginning("exponential:", "fixed:"))
-	return cmd
+	return a.prints(cmd, prints{layout: func() render.Layout {
+		switch {
+		case opts.bulk != "":
+			return render.LayoutOf[bulkView](nil)
+		case opts.dryRun:
+			return render.LayoutOf[newJobView](nil)
+		}
+		return render.LayoutOf[addedView](nil)
+	}})
 }
 
 func (o *enqueueOptions) validate(fields []string) error {
@@ -299,13 +307,18 @@ func finishJob(t target, job *queue.NewJob, typed string) error {
 
 // addedView is the answer to one added job, as JSON.
 type addedView struct {
-	Queue     string      `json:"queue"`
-	KeyBase   string      `json:"keyBase"`
-	ID        string      `json:"id"`
-	Name      string      `json:"name"`
-	State     queue.State `json:"state"`
-	Duplicate bool        `json:"duplicate"`
+	Queue     string      `json:"queue" about:"name of the queue"`
+	KeyBase   string      `json:"keyBase" about:"key base of the queue"`
+	ID        string      `json:"id" about:"id of the job"`
+	Name      string      `json:"name" about:"name of the job"`
+	State     queue.State `json:"state" about:"state it was added in"`
+	Duplicate bool        `json:"duplicate" about:"true when the job existed already, and nothing was added"`
+
+	argument string // the queue as an argument
 }
+
+// ResultName is the job as QUEUE:ID.
+func (v addedView) ResultName() string { return v.argument + ":" + v.ID }
 
 // stateOf is where a new job goes.
 func stateOf(o queue.JobOptions) queue.State {
@@ -325,11 +338,11 @@ func printAdded(a *app, t target, job queue.NewJob, added queue.Added) error {
 	}
 	view := addedView{
 		Queue: t.Name, KeyBase: t.base().String(), ID: added.ID, Name: job.Name,
-		State: stateOf(job.Opts), Duplicate: added.Duplicate,
+		State: stateOf(job.Opts), Duplicate: added.Duplicate, argument: t.argument(),
 	}
 	switch {
-	case asJSON(format):
-		return writeJSON(a, view)
+	case !format.ForPeople():
+		return writeResult(a, view)
 	case !a.streams.OutIsTerminal():
 		_, err = fmt.Fprintln(a.streams.Out, render.Text(added.ID))
 	case added.Duplicate:
@@ -346,13 +359,18 @@ func showNewJob(a *app, t target, job queue.NewJob) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(a, struct {
-		Queue   string          `json:"queue"`
-		KeyBase string          `json:"keyBase"`
-		Name    string          `json:"name"`
-		Data    json.RawMessage `json:"data"`
-		Opts    json.RawMessage `json:"opts"`
-		State   queue.State     `json:"state"`
-		DryRun  bool            `json:"dryRun"`
-	}{t.Name, t.base().String(), job.Name, job.Data, opts, stateOf(job.Opts), true})
+	return writeResult(a, newJobView{
+		Queue: t.Name, KeyBase: t.base().String(), Name: job.Name, Data: job.Data, Opts: opts, State: stateOf(job.Opts), DryRun: true,
+	})
+}
+
+// newJobView is a job that was not added, as JSON.
+type newJobView struct {
+	Queue   string          `json:"queue" about:"name of the queue"`
+	KeyBase string          `json:"keyBase" about:"key base of the queue"`
+	Name    string          `json:"name" about:"name of the job"`
+	Data    json.RawMessage `json:"data" about:"payload"`
+	Opts    json.RawMessage `json:"opts" about:"options it would be added with"`
+	State   queue.State     `json:"state" about:"state it would be added in"`
+	DryRun  bool            `json:"dryRun" about:"true"`
 }

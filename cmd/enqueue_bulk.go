@@ -33,21 +33,21 @@ type bulkLine struct {
 
 // badLine is a refused line, as it is reported.
 type badLine struct {
-	Line  int    `json:"line"`
-	Error string `json:"error"`
+	Line  int    `json:"line" about:"number of the line, from 1"`
+	Error string `json:"error" about:"why it was refused"`
 }
 
 // bulkView is the answer to a bulk add, as JSON.
 type bulkView struct {
-	Queue      string    `json:"queue"`
-	KeyBase    string    `json:"keyBase"`
-	Lines      int       `json:"lines"`
-	Added      int       `json:"added"`
-	Duplicates int       `json:"duplicates"`
-	Refused    int       `json:"refused"`
-	Bad        []badLine `json:"bad"`
-	DurationMs int64     `json:"durationMs"`
-	DryRun     bool      `json:"dryRun"`
+	Queue      string    `json:"queue" about:"name of the queue"`
+	KeyBase    string    `json:"keyBase" about:"key base of the queue"`
+	Lines      int       `json:"lines" about:"lines that were read"`
+	Added      int       `json:"added" about:"jobs that were added"`
+	Duplicates int       `json:"duplicates" about:"jobs that existed already"`
+	Refused    int       `json:"refused" about:"lines that were refused"`
+	Bad        []badLine `json:"bad" about:"the first 20 refused lines"`
+	DurationMs int64     `json:"durationMs" about:"how long it took, in milliseconds"`
+	DryRun     bool      `json:"dryRun" about:"true when nothing was added"`
 }
 
 // maxBadLines bounds how many refused lines are reported one by one.
@@ -318,8 +318,8 @@ func (b *bulk) print(err error) error {
 	if formatErr != nil {
 		return formatErr
 	}
-	if asJSON(format) {
-		return writeJSON(b.a, b.view)
+	if !format.ForPeople() {
+		return writeResult(b.a, b.view)
 	}
 	verb := "added"
 	if b.opts.dryRun {

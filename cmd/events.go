@@ -64,7 +64,7 @@ says so.`,
 	}
 	opts.addFlags(cmd.Flags())
 	_ = cmd.RegisterFlagCompletionFunc("event", completeWords(eventTypes...))
-	return cmd
+	return a.prints(cmd, prints{layout: render.EventLayout, endless: flagIf(&opts.follow, "--follow")})
 }
 
 // eventTypes are BullMQ's; producers may write others.
@@ -73,12 +73,9 @@ var eventTypes = []string{
 	"duplicated", "deduplicated", "waiting-children", "paused", "resumed", "drained", "cleaned",
 }
 
-func (o *eventsOptions) validate(a *app, format render.Format) error {
+func (o *eventsOptions) validate(a *app) error {
 	if o.limit < 0 {
 		return &usageError{err: fmt.Errorf("--limit %d is negative", o.limit), hint: "0 means all events"}
-	}
-	if o.follow && format == render.FormatJSON {
-		return &usageError{err: errors.New("--follow never ends a JSON document"), hint: "use -o ndjson"}
 	}
 	if o.since == "" {
 		return nil
@@ -101,14 +98,14 @@ func runEvents(ctx context.Context, a *app, opts *eventsOptions, args []string) 
 	if err != nil {
 		return err
 	}
-	if err := opts.validate(a, format); err != nil {
+	if err := opts.validate(a); err != nil {
 		return err
 	}
 	targets, err := a.queues(ctx, args)
 	if err != nil {
 		return err
 	}
-	out := render.NewEvents(a.streams.Out, format, render.For(a.streams, a.now()))
+	out := render.NewEvents(a.streams.Out, format, a.options())
 	if opts.follow {
 		return followEvents(ctx, a, opts, targets, out)
 	}

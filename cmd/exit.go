@@ -88,9 +88,11 @@ func bySignal(s os.Signal) func(error) bool {
 var outcomes = []outcome{
 	{as[*bugError], exitBug, "please report it, with the lines above"},
 	{iostreams.IsClosedPipe, exitDone, ""},
+	{is(errAnswered), exitDone, ""},
 	{bySignal(os.Interrupt), exitInterrupted, ""},
 	{bySignal(syscall.SIGTERM), exitTerminated, ""},
 	{as[*usageError], exitUsage, ""},
+	{as[*render.ProgramError], exitNegative, "qctl help output describes --jq and templates"},
 	{as[*confirmError], exitUnconfirmed, "add --yes to do it, or --dry-run to see what it would do"},
 	{as[*partialError], exitNegative, ""},
 	{as[*notFoundError], exitNotFound, ""},
@@ -132,6 +134,7 @@ var outcomes = []outcome{
 type usageError struct {
 	err  error
 	hint string
+	near string // what was probably meant; empty when nobody knows
 }
 
 // Error returns the mistake.
@@ -208,7 +211,7 @@ func (a *app) report(err error) int {
 	if code == exitDone {
 		return code
 	}
-	if f, formatErr := render.ParseFormat(a.flags.output); formatErr == nil && asJSON(f) {
+	if a.jsonErrors() {
 		a.reportJSON(err, code, hint)
 		return code
 	}
@@ -235,16 +238,21 @@ func (a *app) reportJSON(err error, code int, hint string) {
 		Message    string   `json:"message"`
 		Hint       string   `json:"hint,omitempty"`
 		DidYouMean []string `json:"didYouMean,omitempty"`
+		Docs       string   `json:"docs"`
 	}
-	b := body{Exit: code, Message: err.Error(), Hint: hint}
+	b := body{Exit: code, Message: err.Error(), Hint: hint, Docs: "qctl help exit-codes"}
 	for _, row := range exitCodes {
 		if row.code == code {
 			b.Code = row.name
 		}
 	}
 	var missing *notFoundError
-	if errors.As(err, &missing) && missing.near != "" {
+	var usage *usageError
+	switch {
+	case errors.As(err, &missing) && missing.near != "":
 		b.DidYouMean = []string{missing.near}
+	case errors.As(err, &usage) && usage.near != "":
+		b.DidYouMean = []string{usage.near}
 	}
 	text, jsonErr := json.Marshal(map[string]body{"error": b})
 	if jsonErr != nil { // texts and numbers always marshal

@@ -59,7 +59,13 @@ its jobs with --cause, here and on retry and remove.`,
 	opts.addFlags(cmd.Flags())
 	cmd.Flags().StringVar(&by, "by", "", "count by `WHAT`: cause")
 	_ = cmd.RegisterFlagCompletionFunc("by", completeWord("cause"))
-	return cmd
+	return a.prints(cmd, prints{layout: func() render.Layout {
+		list := render.JobList{Failed: true, ManyQueues: !isOneQueue(cmd.Flags().Args())}
+		if by == "" {
+			return render.JobLayout(list)
+		}
+		return render.CauseLayout(list)
+	}})
 }
 
 func runFailed(ctx context.Context, a *app, opts *selection, args []string, tellMore bool) error {
@@ -166,7 +172,7 @@ func (l *jobList) merge(ctx context.Context, s *search, targets []target) error 
 		}
 		i := first(sources, s.fromNewest(queue.StateFailed))
 		from := sources[i]
-		if err := l.write(from.label(), from.head); err != nil {
+		if err := l.write(from.target, from.head); err != nil {
 			return l.end(err)
 		}
 		sources = append(sources[:i], sources[i+1:]...)

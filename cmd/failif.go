@@ -23,12 +23,12 @@ func parseAlarm(source string) (*alarm, error) {
 		return &alarm{condition}, nil
 	}
 	names := alarmNames()
-	hint := "it knows " + strings.Join(names, " ")
+	hint, near := "it knows "+strings.Join(names, " "), ""
 	var unknown *filter.UnknownNameError
 	if errors.As(err, &unknown) {
-		hint = didYouMean(config.Suggest(unknown.Name, names), hint)
+		near = config.Suggest(unknown.Name, names)
 	}
-	return nil, &usageError{err: fmt.Errorf("--fail-if: %w", err), hint: hint}
+	return nil, &usageError{err: fmt.Errorf("--fail-if: %w", err), hint: didYouMean(near, hint), near: near}
 }
 
 // alarmValues is what a condition can ask of a queue: the fields of its JSON,

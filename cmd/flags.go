@@ -24,6 +24,9 @@ func flagNames(cmd *cobra.Command) []string {
 // argumentCount checks the number of arguments; most < 0 means no limit.
 func argumentCount(least, most int, want string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
+		if asksColumns(cmd) {
+			return nil
+		}
 		if len(args) >= least && (most < 0 || len(args) <= most) {
 			return nil
 		}

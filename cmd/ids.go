@@ -22,15 +22,19 @@ const stdinIDs = "-"
 
 // idReader hands out the ids that a command is about, in pages.
 type idReader struct {
-	prefixes []string
-	args     []string
-	lines    chan idLines // nil without standard input
+	a     *app
+	t     target
+	args  []string
+	lines chan idLines // nil without standard input
+	// others are the names of the other queues, once they were needed.
+	others map[string]bool
 }
 
 // idLines is a page read from standard input, or what ended the reading.
 type idLines struct {
-	ids []string
-	err error
+	ids   []string
+	lines []int // where they stood
+	err   error
 }
 
 // checkIDs refuses what cannot be a list of ids.
@@ -47,10 +51,7 @@ func checkIDs(ids []string) error {
 // jobIDs reads ids from the arguments, or one per line from standard input when
 // the only argument is "-". Both may have the queue in front, as in billing:42.
 func (a *app) jobIDs(ctx context.Context, t target, args []string) *idReader {
-	r := &idReader{args: args, prefixes: []string{t.base().String() + ":", t.Name + ":"}}
-	if t.Alias != "" {
-		r.prefixes = append(r.prefixes, t.Alias+":")
-	}
+	r := &idReader{a: a, t: t, args: args}
 	if len(args) == 1 && args[0] == stdinIDs {
 		r.args, r.lines = nil, make(chan idLines)
 		// A read from a terminal or a pipe cannot be interrupted, so it is
@@ -65,29 +66,76 @@ func (r *idReader) next(ctx context.Context) ([]string, error) {
 	if r.lines != nil {
 		select {
 		case page := <-r.lines:
-			return r.plain(page.ids), page.err
+			ids, err := r.plain(ctx, page.ids, func(i int) string { return fmt.Sprintf("standard input: line %d: ", page.lines[i]) })
+			return ids, errors.Join(err, page.err)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
 	page := r.args[:min(idPage, len(r.args))]
 	r.args = r.args[len(page):]
-	return r.plain(page), nil
+	return r.plain(ctx, page, func(int) string { return "" })
 }
 
-// plain returns the ids without the queue in front.
-func (r *idReader) plain(ids []string) []string {
+// plain returns the ids without the queue in front; none of them when one is of
+// another queue. place says where an id stood.
+func (r *idReader) plain(ctx context.Context, ids []string, place func(int) string) ([]string, error) {
 	plain := make([]string, 0, len(ids))
-	for _, id := range ids {
-		for _, prefix := range r.prefixes {
-			if rest, ok := strings.CutPrefix(id, prefix); ok && rest != "" {
-				id = rest
-				break
+	for i, id := range ids {
+		own := r.a.ownID(r.t, id)
+		if own == id && strings.Contains(id, ":") {
+			if other := r.otherQueue(ctx, id); other != "" {
+				return nil, &usageError{
+					err:  fmt.Errorf("%sjob %q is of another queue, %s", place(i), id, other),
+					hint: fmt.Sprintf("with %s: in front it is the whole id of a job of %[1]s", r.t.label()),
+				}
 			}
 		}
-		plain = append(plain, id)
+		plain = append(plain, own)
 	}
-	return plain
+	return plain, nil
+}
+
+// ownID returns an id without the queue in front, under any of its names. A name
+// that is the alias of another queue means that one.
+func (a *app) ownID(t target, id string) string {
+	names := []string{t.base().String(), t.Alias, t.Name}
+	if c, err := a.loadConfig(); err == nil && t.Name != t.Alias {
+		if _, taken := c.Queue(t.Name); taken {
+			names = names[:2]
+		}
+	}
+	for _, name := range names {
+		if rest, ok := strings.CutPrefix(id, name+":"); ok && name != "" && rest != "" {
+			return rest
+		}
+	}
+	return id
+}
+
+// otherQueue returns the name of another queue that stands in front of an id, as
+// far as queues can be listed.
+func (r *idReader) otherQueue(ctx context.Context, id string) string {
+	if r.others == nil {
+		r.others = map[string]bool{}
+		if c, err := r.a.loadConfig(); err == nil {
+			for _, t := range c.Targets("") {
+				r.others[t.Alias], r.others[t.Name], r.others[target{Target: t}.base().String()] = true, true, true
+			}
+		}
+		if r.a.client != nil {
+			bases, _ := r.a.client.Queues(ctx, "")
+			for _, b := range bases {
+				r.others[b.Name], r.others[b.String()] = true, true
+			}
+		}
+	}
+	for i := range id {
+		if id[i] == ':' && i+1 < len(id) && i > 0 && r.others[id[:i]] {
+			return id[:i]
+		}
+	}
+	return ""
 }
 
 // readIDs sends pages of lines, and at the end an empty one.
@@ -100,7 +148,7 @@ func readIDs(ctx context.Context, in io.Reader, pages chan<- idLines) {
 		for len(page.ids) < idPage && lines.Scan() {
 			number++
 			if id := strings.TrimSuffix(lines.Text(), "\r"); id != "" {
-				page.ids = append(page.ids, id)
+				page.ids, page.lines = append(page.ids, id), append(page.lines, number)
 			}
 		}
 		switch err := lines.Err(); {

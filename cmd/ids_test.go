@@ -25,7 +25,11 @@ func TestJobIDs(t *testing.T) {
 		bad   bool
 	}{
 		{"arguments", []string{"1", "email:2", "email-queue:3", "bull:email-queue:4"}, "", [][]string{{"1", "2", "3", "4"}}, false},
-		{"other queues and colons", []string{"dev:1", "a:b:c", "email:"}, "", [][]string{{"dev:1", "a:b:c", "email:"}}, false},
+		{"colons", []string{"nobody:1", "a:b:c", "email:", "dev:"}, "", [][]string{{"nobody:1", "a:b:c", "email:", "dev:"}}, false},
+		{"another queue", []string{"1", "dev:1"}, "", nil, true},
+		{"another queue by its key base", []string{"queue:dev:1"}, "", nil, true},
+		{"another queue behind the own", []string{"email:dev:1"}, "", [][]string{{"dev:1"}}, false},
+		{"another queue in a line", []string{"-"}, "1\n\ndev:1\n", nil, true},
 		{"lines", []string{"-"}, "1\r\n\n email:2\nemail:3", [][]string{{"1", " email:2", "3"}}, false},
 		{"no lines", []string{"-"}, "\n\n", nil, false},
 		{"pages", []string{"-"}, many, [][]string{strings.Fields(many)[:idPage], {"1"}}, false},

@@ -44,7 +44,7 @@ because passwords get into such files; chmod o+r shares it.`,
 	}
 	cmd.Flags().BoolVar(&opts.force, "force", false, "overwrite a file that is there")
 	cmd.Flags().BoolVarP(&opts.dryRun, "dry-run", "n", false, "print the file instead of writing it")
-	return cmd
+	return a.printsRows(cmd, render.LayoutOf[fileView](nil))
 }
 
 func runInit(a *app, opts *initOptions) error {
@@ -65,7 +65,7 @@ func runInit(a *app, opts *initOptions) error {
 		return &usageError{err: err}
 	}
 	text := config.Template()
-	if opts.dryRun && !asJSON(format) {
+	if opts.dryRun && format.ForPeople() {
 		_, err := fmt.Fprint(a.streams.Out, text)
 		return err
 	}
@@ -74,15 +74,18 @@ func runInit(a *app, opts *initOptions) error {
 			return &usageError{err: err}
 		}
 	}
-	if asJSON(format) {
-		return writeJSON(a, struct {
-			File   string `json:"file"`
-			Bytes  int    `json:"bytes"`
-			DryRun bool   `json:"dryRun"`
-		}{opts.file, len(text), opts.dryRun})
+	if !format.ForPeople() {
+		return writeResult(a, fileView{opts.file, len(text), opts.dryRun})
 	}
 	_, err = fmt.Fprintf(a.streams.Out, "wrote %s\n", render.Text(opts.file))
 	return err
+}
+
+// fileView is a file that was written, as JSON.
+type fileView struct {
+	File   string `json:"file" about:"name of the file"`
+	Bytes  int    `json:"bytes" about:"its size"`
+	DryRun bool   `json:"dryRun" about:"true when nothing was written"`
 }
 
 // writeNew writes a file as a whole or not at all. Without force it fails when

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -46,7 +48,7 @@ the oldest. At most 50 jobs are listed unless --limit says otherwise; with
 	}
 	opts.addFlags(cmd.Flags())
 	opts.addStateFlag(cmd, "only jobs in these `STATES`, with commas between (default all)")
-	return cmd
+	return a.printsRows(cmd, render.JobLayout(render.JobList{}))
 }
 
 // runJobs lists jobs. tellMore says that nobody chose the limit, so that what it
@@ -63,7 +65,7 @@ func runJobs(ctx context.Context, a *app, opts *selection, arg string, tellMore 
 	s := list.search(opts)
 	var broken []error
 	for _, state := range opts.states {
-		err := list.add(t.label(), s.of(ctx, t.q, state), opts.limit)
+		err := list.add(t, s.of(ctx, t.q, state), opts.limit)
 		if err != nil && !passable(err) {
 			return list.end(err)
 		}
@@ -104,27 +106,30 @@ func newJobList(a *app, about render.JobList) (*jobList, error) {
 	}
 	return &jobList{
 		a: a, format: format,
-		rows: render.NewJobs(a.streams.Out, about, format, render.For(a.streams, a.now())),
+		rows: render.NewJobs(a.streams.Out, about, format, a.options()),
 	}, nil
 }
 
 // forPeople reports whether the format is a table, with a choice of columns.
-func (l *jobList) forPeople() bool {
-	return l.format == render.FormatTable || l.format == render.FormatWide
-}
+func (l *jobList) forPeople() bool { return l.format.ForPeople() }
 
 // search asks for what the format shows.
 func (l *jobList) search(s *selection) *search {
-	if !l.forPeople() {
-		return newSearch(s, queue.FieldsAll)
+	out := &l.a.out
+	fields := queue.FieldsRow | queue.FieldOpts
+	switch {
+	case l.format == render.FormatName:
+		return newSearch(s, queue.FieldName)
+	case !l.forPeople(), out.layout.FieldsOnly(out.columns):
+		fields = queue.FieldsAll
 	}
-	found := newSearch(s, queue.FieldsRow|queue.FieldOpts)
-	found.due = true
+	found := newSearch(s, fields)
+	found.due = l.forPeople() || slices.ContainsFunc(out.columns, func(name string) bool { return strings.EqualFold(name, "due") })
 	return found
 }
 
 // add writes the jobs that are found until the list is as long as the limit.
-func (l *jobList) add(queueName string, found hits, limit int) error {
+func (l *jobList) add(t target, found hits, limit int) error {
 	for h, err := range found {
 		if err != nil {
 			return err
@@ -133,16 +138,16 @@ func (l *jobList) add(queueName string, found hits, limit int) error {
 			l.more = true
 			return nil
 		}
-		if err := l.write(queueName, h); err != nil {
+		if err := l.write(t, h); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *jobList) write(queueName string, h hit) error {
+func (l *jobList) write(t target, h hit) error {
 	l.n++
-	return l.rows.Write(render.JobRow{Queue: queueName, Job: &h.Job, Due: h.due})
+	return l.rows.Write(render.JobRow{Queue: t.label(), Argument: t.argument(), Job: &h.Job, Due: h.due})
 }
 
 // end closes the list, and returns err. After an error before the first job

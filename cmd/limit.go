@@ -57,7 +57,7 @@ QUEUE may be a pattern in quotes or @role.`,
 		},
 	}
 	opts.addFlags(cmd.Flags())
-	return cmd
+	return a.printsRows(cmd, render.LayoutOf[limitView](nil))
 }
 
 // noLimit removes a limit.
@@ -92,26 +92,29 @@ func (o *limitOptions) setsAny() bool { return o.changed("concurrency") || o.cha
 
 // limitsView is a queue's limits, as JSON; null is none.
 type limitsView struct {
-	Concurrency *int      `json:"concurrency"`
-	Rate        *rateView `json:"rate"`
+	Concurrency *int      `json:"concurrency" about:"most jobs that run at once in all workers"`
+	Rate        *rateView `json:"rate" about:"most jobs that start in a time"`
 }
 
 type rateView struct {
-	Max        int   `json:"max"`
-	DurationMs int64 `json:"durationMs"`
+	Max        int   `json:"max" about:"most jobs that start"`
+	DurationMs int64 `json:"durationMs" about:"in so many milliseconds"`
 }
 
 // limitView is the answer for one queue, as JSON.
 type limitView struct {
-	Queue   string `json:"queue"`
-	KeyBase string `json:"keyBase"`
+	Queue   string `json:"queue" about:"name of the queue"`
+	KeyBase string `json:"keyBase" about:"key base of the queue"`
 	limitsView
-	Before  limitsView `json:"before"`
-	Changed bool       `json:"changed"`
-	DryRun  bool       `json:"dryRun"`
+	Before  limitsView `json:"before" about:"limits before"`
+	Changed bool       `json:"changed" about:"whether they were others before"`
+	DryRun  bool       `json:"dryRun" about:"true when nothing was changed"`
 
-	label string
+	name, label string
 }
+
+// ResultName is the queue.
+func (v limitView) ResultName() string { return v.name }
 
 func viewOfLimits(l queue.Limits) limitsView {
 	v := limitsView{Concurrency: l.Concurrency}
@@ -156,7 +159,7 @@ func limitQueue(ctx context.Context, t target, opts *limitOptions) (limitView, e
 	}
 	view := limitView{
 		Queue: t.Name, KeyBase: t.base().String(), limitsView: viewOfLimits(after), Before: viewOfLimits(before),
-		DryRun: opts.dryRun, label: t.label(),
+		DryRun: opts.dryRun, name: t.argument(), label: t.label(),
 	}
 	view.Changed = view.String() != view.Before.String()
 	if opts.dryRun || !view.Changed {

@@ -53,11 +53,11 @@ JSON each line is an object with its number.`,
 			}
 			ctx, cancel := a.context(cmd)
 			defer cancel()
-			return runLogs(ctx, a, opts, args[0], id)
+			return runLogs(ctx, a, opts, args[0], id, len(args) > 1)
 		},
 	}
 	opts.addFlags(cmd.Flags())
-	return cmd
+	return a.prints(cmd, prints{layout: render.LogLayout, endless: flagIf(&opts.follow, "--follow")})
 }
 
 // logPage is how many lines are read at a time, and logPoll how often a job is
@@ -67,19 +67,22 @@ const (
 	logPoll = 500 * time.Millisecond
 )
 
-func runLogs(ctx context.Context, a *app, opts *logsOptions, arg, id string) error {
+// runLogs prints the log of a job. An id that was typed may have the queue in
+// front.
+func runLogs(ctx context.Context, a *app, opts *logsOptions, arg, id string, typed bool) error {
 	format, err := a.format()
 	switch {
 	case err != nil:
 		return err
 	case opts.limit < 0:
 		return &usageError{err: fmt.Errorf("--limit %d is negative", opts.limit), hint: "0 means all lines"}
-	case opts.follow && format == render.FormatJSON:
-		return &usageError{err: errors.New("--follow never ends a JSON document"), hint: "use -o ndjson"}
 	}
 	t, err := a.existing(ctx, arg)
 	if err != nil {
 		return err
+	}
+	if typed {
+		id = a.ownID(t, id)
 	}
 	// Without lines and without a job there is nothing to print.
 	_, total, err := t.q.Logs(ctx, id, 0, 0, true)
@@ -90,7 +93,7 @@ func runLogs(ctx context.Context, a *app, opts *logsOptions, arg, id string) err
 	if opts.limit > 0 {
 		next = max(0, total-int64(opts.limit))
 	}
-	lines := render.NewLogLines(a.streams.Out, format, render.For(a.streams, a.now()))
+	lines := render.NewLogLines(a.streams.Out, format, a.options())
 	for {
 		// The state comes first: a job that has finished logs nothing any more.
 		states, err := t.q.StateOf(ctx, []string{id})

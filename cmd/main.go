@@ -33,6 +33,7 @@ func Main(args []string, streams *iostreams.Streams) (code int) {
 	defer stop()
 	a := &app{
 		streams: streams, lookupEnv: os.LookupEnv, environ: os.Environ, now: time.Now, local: time.Local, hard: hard,
+		args: args,
 	}
 	defer a.close()
 	defer func() {
@@ -109,6 +110,7 @@ error; "qctl help exit-codes" lists what the exit codes mean.`,
 			}
 			return printHome(cmd, a)
 		},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) },
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	root.SetIn(a.streams.In)
@@ -117,6 +119,7 @@ error; "qctl help exit-codes" lists what the exit codes mean.`,
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageTemplate(usageTemplate)
 	a.addFlags(root.PersistentFlags())
+	a.completeOutput(root)
 	root.AddGroup(
 		&cobra.Group{ID: groupLook, Title: "Look:"},
 		&cobra.Group{ID: groupChange, Title: "Change:"},
@@ -125,7 +128,7 @@ error; "qctl help exit-codes" lists what the exit codes mean.`,
 	)
 	root.SetHelpCommandGroupID(groupSetup)
 	root.AddCommand(commands(a)...)
-	root.AddCommand(newExitCodesTopic())
+	root.AddCommand(newExitCodesTopic(), newOutputTopic())
 	completeGlobalFlags(a, root)
 	completeTheRest(a, root)
 	return root
@@ -180,20 +183,21 @@ func unknownCommand(root *cobra.Command, name string) error {
 			names = append(names, c.Name())
 		}
 	}
+	near := config.Suggest(name, names)
 	return &usageError{
 		err:  fmt.Errorf("unknown command %q", name),
-		hint: didYouMean(config.Suggest(name, names), "qctl --help lists the commands"),
+		hint: didYouMean(near, "qctl --help lists the commands"), near: near,
 	}
 }
 
 // flagError suggests the nearest flag: the parser only says that it is unknown.
 func flagError(cmd *cobra.Command, err error) error {
 	hint := cmd.CommandPath() + " --help lists the flags"
-	text := err.Error()
+	text, near := err.Error(), ""
 	if name, ok := strings.CutPrefix(text, "unknown flag: --"); ok {
-		hint = didYouMean(prefixed("--", config.Suggest(name, flagNames(cmd))), hint)
+		near = prefixed("--", config.Suggest(name, flagNames(cmd)))
 	}
-	return &usageError{err: err, hint: hint}
+	return &usageError{err: err, hint: didYouMean(near, hint), near: near}
 }
 
 func prefixed(prefix, name string) string {

@@ -48,7 +48,7 @@ is interrupted the queue stays paused, and obliterating it again goes on.`,
 	flags.BoolVar(&opts.force, "force", false, "remove active jobs too")
 	flags.BoolVarP(&opts.dryRun, "dry-run", "n", false, "only say what would be removed")
 	flags.BoolVarP(&opts.yes, "yes", "y", false, "do not ask")
-	return cmd
+	return a.printsRows(cmd, render.LayoutOf[sweepView](nil, "state"))
 }
 
 func runObliterate(ctx context.Context, a *app, opts *obliterateOptions, arg string) error {

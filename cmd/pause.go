@@ -33,19 +33,22 @@ QUEUE may be a pattern in quotes or @role.`,
 		},
 	}
 	cmd.Flags().BoolVarP(&dryRun, "dry-run", "n", false, "only say what would be paused")
-	return cmd
+	return a.printsRows(cmd, render.LayoutOf[switchView](nil))
 }
 
 // switchView is a queue that was paused or resumed, as JSON.
 type switchView struct {
-	Queue   string `json:"queue"`
-	Paused  bool   `json:"paused"`
-	Changed bool   `json:"changed"`
-	DryRun  bool   `json:"dryRun"`
+	Queue   string `json:"queue" about:"name of the queue"`
+	Paused  bool   `json:"paused" about:"whether it is paused now"`
+	Changed bool   `json:"changed" about:"whether it was not so before"`
+	DryRun  bool   `json:"dryRun" about:"true when nothing was changed"`
 
-	label  string
-	counts queue.Counts
+	name, label string
+	counts      queue.Counts
 }
+
+// ResultName is the queue.
+func (v switchView) ResultName() string { return v.name }
 
 // runSwitch pauses or resumes queues, each also when another one fails.
 func runSwitch(ctx context.Context, a *app, args []string, pause, dryRun bool) error {
@@ -77,7 +80,7 @@ func switchQueue(ctx context.Context, t target, pause, dryRun bool) (switchView,
 		return switchView{}, err
 	}
 	view := switchView{
-		Queue: t.Name, Paused: pause, Changed: counts.Paused != pause, DryRun: dryRun, label: t.label(), counts: counts,
+		Queue: t.Name, Paused: pause, Changed: counts.Paused != pause, DryRun: dryRun, name: t.argument(), label: t.label(), counts: counts,
 	}
 	switch {
 	case dryRun:

@@ -42,7 +42,7 @@ func (a *app) newProgress(label string, total int64) *progress {
 	}
 	if p.bar {
 		p.next = now.Add(progressFirst)
-	} else if format, err := a.format(); err == nil && format != render.FormatTable && format != render.FormatWide {
+	} else if format, err := a.format(); err == nil && !format.ForPeople() {
 		p.w = io.Discard
 	}
 	return p

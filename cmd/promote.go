@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/qctl/qctl/internal/queue"
+	"github.com/qctl/qctl/internal/render"
 )
 
 // promoteOptions are the arguments and flags of qctl promote.
@@ -47,7 +48,7 @@ Without job ids QUEUE may be a pattern in quotes or @role.`,
 	flags.BoolVar(&opts.all, "all", false, "promote every delayed job")
 	flags.BoolVarP(&opts.dryRun, "dry-run", "n", false, "only say what would be promoted")
 	opts.selection.addFlags(flags)
-	return cmd
+	return a.printsRows(cmd, render.LayoutOf[changeView](nil, "retried", "removed"))
 }
 
 func (o *promoteOptions) validate(a *app, flags *pflag.FlagSet, ids []string) error {

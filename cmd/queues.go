@@ -11,7 +11,7 @@ import (
 )
 
 func newQueuesCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	return a.printsRows(&cobra.Command{
 		Use:     "queues",
 		Short:   "List the queues there are",
 		GroupID: groupLook,
@@ -27,7 +27,7 @@ yet: what they are called, where their keys lie, how many jobs they hold.`,
 			defer cancel()
 			return runQueues(ctx, a)
 		},
-	}
+	}, render.QueueLayout())
 }
 
 func runQueues(ctx context.Context, a *app) error {
@@ -43,7 +43,7 @@ func runQueues(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if err := render.WriteQueues(a.streams.Out, rows, format, render.For(a.streams, a.now())); err != nil {
+	if err := render.WriteQueues(a.streams.Out, rows, format, a.options()); err != nil {
 		return err
 	}
 	errs := make([]error, len(rows))

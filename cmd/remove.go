@@ -60,7 +60,7 @@ With --state QUEUE may be a pattern in quotes or @role.`,
 	flags.BoolVar(&opts.children, "children", false, "remove the children of the named jobs too")
 	flags.BoolVarP(&opts.dryRun, "dry-run", "n", false, "only say what would be removed")
 	flags.BoolVarP(&opts.yes, "yes", "y", false, "do not ask")
-	return cmd
+	return a.printsRows(cmd, render.LayoutOf[changeView](nil, "retried", "promoted"))
 }
 
 func (o *removeOptions) validate(a *app, flags *pflag.FlagSet, ids []string) error {

@@ -56,14 +56,12 @@ func printResults[T any](a *app, results []T, several bool, text func(T) string)
 	if err != nil || len(results) == 0 {
 		return err
 	}
-	options := render.For(a.streams, a.now())
 	switch {
-	case format == render.FormatNDJSON:
-		return render.WriteNDJSON(a.streams.Out, results, options)
-	case format == render.FormatJSON && several:
-		return render.WriteJSON(a.streams.Out, results, options)
-	case format == render.FormatJSON:
-		return render.WriteJSON(a.streams.Out, results[0], options)
+	case format.ForPeople():
+	case several:
+		return render.WriteList(a.streams.Out, results, format, a.options())
+	default:
+		return render.WriteOne(a.streams.Out, results[0], format, a.options())
 	}
 	for _, r := range results {
 		if _, err := fmt.Fprintln(a.streams.Out, text(r)); err != nil {

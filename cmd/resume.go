@@ -1,6 +1,10 @@
 package cmd
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/qctl/qctl/internal/render"
+)
 
 func newResumeCommand(a *app) *cobra.Command {
 	dryRun := false
@@ -24,5 +28,5 @@ QUEUE may be a pattern in quotes or @role.`,
 		},
 	}
 	cmd.Flags().BoolVarP(&dryRun, "dry-run", "n", false, "only say what would be resumed")
-	return cmd
+	return a.printsRows(cmd, render.LayoutOf[switchView](nil))
 }

@@ -69,7 +69,7 @@ With --all-failed QUEUE may be a pattern in quotes or @role.`,
 	opts.addFlags(cmd)
 	// It fails only for a flag that does not exist.
 	_ = cmd.RegisterFlagCompletionFunc("all-failed", completeQueues(a, -1))
-	return cmd
+	return a.printsRows(cmd, render.LayoutOf[changeView](nil, "promoted", "removed"))
 }
 
 // validate finds out which of the forms was typed.

@@ -1,12 +1,15 @@
 package cmd_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/qctl/qctl/internal/config"
 	"github.com/qctl/qctl/internal/queue"
@@ -220,6 +224,46 @@ func compareJSON(ts *testscript.TestScript, neg bool, args []string) {
 	if neg == (diff == "") {
 		ts.Fatalf("%s and %s (-want +got):\n%s", args[0], args[1], diff)
 	}
+}
+
+// validate is `validate FILE SCHEMA`: the JSON document in the file, or stdout, is
+// valid by docs/schema/SCHEMA.json, and has no fields that it does not know.
+func validate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: validate FILE SCHEMA")
+	}
+	text, err := os.ReadFile(filepath.Join("..", "docs", "schema", args[1]+".json"))
+	ts.Check(err)
+	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	ts.Check(err)
+	compiler := jsonschema.NewCompiler()
+	ts.Check(compiler.AddResource("schema.json", closed(parsed)))
+	schema, err := compiler.Compile("schema.json")
+	ts.Check(err)
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(ts.ReadFile(args[0])))
+	ts.Check(err)
+	if err := schema.Validate(value); err != nil {
+		ts.Fatalf("%s: %v", args[1], err)
+	}
+}
+
+// closed returns the schema with every object limited to the properties that it
+// names. Published schemas are open: fields may be added.
+func closed(schema any) any {
+	switch s := schema.(type) {
+	case []any:
+		for i := range s {
+			s[i] = closed(s[i])
+		}
+	case map[string]any:
+		for key := range s {
+			s[key] = closed(s[key])
+		}
+		if _, object := s["required"]; object {
+			s["additionalProperties"] = false
+		}
+	}
+	return schema
 }
 
 // documents reads JSON texts one after the other, numbers digit by digit.

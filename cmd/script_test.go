@@ -110,10 +110,11 @@ func scriptParams(files []string, serve func(*testscript.Env) (url string, err e
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exit":  checkExit,
-			"redis": runRedis,
-			"seed":  runSeed,
-			"json":  compareJSON,
+			"exit":     checkExit,
+			"redis":    runRedis,
+			"seed":     runSeed,
+			"json":     compareJSON,
+			"validate": validate,
 		},
 	}
 }

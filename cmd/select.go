@@ -215,9 +215,10 @@ func parseStates(names []string) ([]queue.State, error) {
 		}
 		state, ok := parseState(name)
 		if !ok {
+			near := config.Suggest(name, stateNames())
 			return nil, &usageError{
 				err:  fmt.Errorf("unknown state %q", name),
-				hint: didYouMean(config.Suggest(name, stateNames()), "the states are "+strings.Join(stateNames(), ", ")),
+				hint: didYouMean(near, "the states are "+strings.Join(stateNames(), ", ")), near: near,
 			}
 		}
 		if !slices.Contains(states, state) {

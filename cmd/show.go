@@ -43,11 +43,11 @@ An id that cannot be typed, because of the bytes it is made of, is given with
 			}
 			ctx, cancel := a.context(cmd)
 			defer cancel()
-			return runShow(ctx, a, args[0], id)
+			return runShow(ctx, a, args[0], id, len(args) > 1)
 		},
 	}
 	cmd.Flags().StringVar(&idBase64, "id-base64", "", "the job's id in `BASE64`, instead of ID")
-	return cmd
+	return a.printsRows(cmd, render.LayoutOf[render.JobView](nil))
 }
 
 // jobID takes the id from the arguments or from the flag, but not from both.
@@ -73,7 +73,8 @@ func decodeBase64(text string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(text)
 }
 
-func runShow(ctx context.Context, a *app, arg, id string) error {
+// runShow shows a job. An id that was typed may have the queue in front.
+func runShow(ctx context.Context, a *app, arg, id string, typed bool) error {
 	format, err := a.format()
 	if err != nil {
 		return err
@@ -82,19 +83,19 @@ func runShow(ctx context.Context, a *app, arg, id string) error {
 	if err != nil {
 		return err
 	}
+	if typed {
+		id = a.ownID(t, id)
+	}
 	job, err := t.q.Get(ctx, id, queue.FieldsAll, 0)
 	if err != nil {
 		return err
 	}
-	o := render.For(a.streams, a.now())
-	switch format {
-	case render.FormatJSON:
-		return render.WriteJSON(a.streams.Out, render.ViewJob(t.label(), &job), o)
-	case render.FormatNDJSON:
-		return render.WriteNDJSON(a.streams.Out, []render.JobView{render.ViewJob(t.label(), &job)}, o)
-	case render.FormatWide:
-		o.Wide = true
+	o := a.options()
+	if !format.ForPeople() {
+		row := render.JobRow{Queue: t.label(), Argument: t.argument(), Job: &job}
+		return render.WriteOne(a.streams.Out, row.View(), format, o)
 	}
+	o.Wide = format == render.FormatWide
 	page := render.JobPage{Queue: t.label(), Job: &job}
 	if page.Due, err = dueTime(ctx, t.q, &job); err != nil {
 		return err

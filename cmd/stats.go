@@ -71,7 +71,7 @@ such as workers where Redis does not list its clients, are -1.`,
 	cmd.Flags().BoolVarP(&opts.watch, "watch", "w", false, "print again and again")
 	cmd.Flags().DurationVar(&opts.interval, "interval", 2*time.Second, "with --watch: `TIME` from one print to the next")
 	cmd.Flags().StringVar(&opts.failIf, "fail-if", "", "exit with 1 when this `CONDITION` holds for any queue")
-	return cmd
+	return a.prints(cmd, prints{layout: render.StatsLayout, endless: flagIf(&opts.watch, "--watch")})
 }
 
 // leastInterval keeps a watch from being a load.
@@ -84,18 +84,17 @@ func watchStats(ctx context.Context, a *app, opts *statsOptions, args []string) 
 	switch {
 	case err != nil:
 		return err
-	case format == render.FormatJSON:
-		return &usageError{err: errors.New("--watch never ends a JSON document"), hint: "use -o ndjson"}
 	case opts.interval < leastInterval:
 		return &usageError{err: fmt.Errorf("--interval %s is shorter than %s", opts.interval, leastInterval)}
 	}
 	for first := true; ; first = false {
-		if !first && format != render.FormatNDJSON {
+		if !first && format.ForPeople() {
 			if _, err := fmt.Fprintf(a.streams.Out, "\n%s\n", a.now().In(a.local).Format(time.DateTime)); err != nil {
 				return err
 			}
 		}
 		err := runStats(ctx, a, opts, args)
+		a.out.again = format == render.FormatCSV
 		class := queue.Classify(err)
 		lost := class == queue.ClassUnreachable || class == queue.ClassUnknown || class == queue.ClassRefused
 		switch {
@@ -130,7 +129,7 @@ func runStats(ctx context.Context, a *app, opts *statsOptions, args []string) er
 	if err != nil {
 		return err
 	}
-	if err := render.WriteStats(a.streams.Out, stats, format, render.For(a.streams, a.now())); err != nil {
+	if err := render.WriteStats(a.streams.Out, stats, format, a.options()); err != nil {
 		return err
 	}
 	if len(targets) == 0 {
@@ -146,7 +145,7 @@ func runStats(ctx context.Context, a *app, opts *statsOptions, args []string) er
 
 // tellNoQueues says how to begin, to whoever looks at a table without rows.
 func tellNoQueues(a *app, format render.Format) {
-	if format == render.FormatTable || format == render.FormatWide {
+	if format.ForPeople() {
 		fmt.Fprintln(a.streams.Err, "qctl: no queues in this Redis yet; the first job makes one: qctl enqueue email queueId=1")
 	}
 }

@@ -23,16 +23,19 @@ type sweep struct {
 // sweepView is what a sweep has removed, as JSON; in a dry run it is what it
 // would remove.
 type sweepView struct {
-	Queue      string      `json:"queue"`
-	State      queue.State `json:"state,omitempty"`
-	Matched    int64       `json:"matched"`
-	Removed    int64       `json:"removed"`
-	DurationMs int64       `json:"durationMs"`
-	DryRun     bool        `json:"dryRun"`
+	Queue      string      `json:"queue" about:"name of the queue"`
+	State      queue.State `json:"state,omitempty" about:"state that was swept"`
+	Matched    int64       `json:"matched" about:"jobs that were meant"`
+	Removed    int64       `json:"removed" about:"jobs that are gone"`
+	DurationMs int64       `json:"durationMs" about:"how long it took, in milliseconds"`
+	DryRun     bool        `json:"dryRun" about:"true when nothing was removed"`
 
-	label, kind string
-	elapsed     time.Duration
+	name, label, kind string
+	elapsed           time.Duration
 }
+
+// ResultName is the queue.
+func (v sweepView) ResultName() string { return v.name }
 
 // everyJob is the kind of a sweep that leaves nothing.
 const everyJob = "all"
@@ -56,7 +59,7 @@ func runSweeps(ctx context.Context, a *app, verb string, sweeps []sweep, several
 			elapsed := a.now().Sub(started)
 			views = append(views, sweepView{
 				Queue: s.t.Name, State: s.state, Matched: s.matched, Removed: removed, DurationMs: elapsed.Milliseconds(),
-				DryRun: dryRun, label: s.t.label(), kind: s.kind, elapsed: elapsed,
+				DryRun: dryRun, name: s.t.argument(), label: s.t.label(), kind: s.kind, elapsed: elapsed,
 			})
 		}
 		if failure = err; err != nil {

@@ -22,9 +22,9 @@ type tally struct {
 
 // skipped are jobs that were left alone for the same reason.
 type skipped struct {
-	Reason string   `json:"reason"`
-	Count  int      `json:"count"`
-	IDs    []string `json:"ids"` // the first of them
+	Reason string   `json:"reason" about:"why: missing, state, locked, scheduler, corrupt"`
+	Count  int      `json:"count" about:"how many jobs"`
+	IDs    []string `json:"ids" about:"ids of the first 20"`
 }
 
 // maxSkippedIDs bounds how many skipped jobs of a reason are named.
@@ -96,24 +96,28 @@ func (s *skipped) add(id string) {
 // changeView is what became of a bulk change, as JSON. Of the three counts it has
 // that of its verb; in a dry run it is what would be.
 type changeView struct {
-	Queue      string    `json:"queue"`
-	Matched    int       `json:"matched"`
-	Retried    *int      `json:"retried,omitempty"`
-	Promoted   *int      `json:"promoted,omitempty"`
-	Removed    *int      `json:"removed,omitempty"`
-	Skipped    []skipped `json:"skipped"`
-	Failed     int       `json:"failed"`
-	DurationMs int64     `json:"durationMs"`
-	DryRun     bool      `json:"dryRun"`
+	Queue      string    `json:"queue" about:"name of the queue"`
+	Matched    int       `json:"matched" about:"jobs that were meant"`
+	Retried    *int      `json:"retried,omitempty" about:"jobs that wait again"`
+	Promoted   *int      `json:"promoted,omitempty" about:"jobs that wait now"`
+	Removed    *int      `json:"removed,omitempty" about:"jobs that are gone"`
+	Skipped    []skipped `json:"skipped" about:"jobs that were left alone, by reason"`
+	Failed     int       `json:"failed" about:"jobs that Redis refused to change"`
+	DurationMs int64     `json:"durationMs" about:"how long it took, in milliseconds"`
+	DryRun     bool      `json:"dryRun" about:"true when nothing was changed"`
 
+	name    string // of the queue, as an argument
 	summary string // for people
 }
+
+// ResultName is the queue.
+func (v changeView) ResultName() string { return v.name }
 
 // view tells what has become of the jobs so far.
 func (c *bulkChange) view(elapsed time.Duration) changeView {
 	v := changeView{
 		Queue: c.t.Name, Matched: c.tally.matched, Skipped: c.tally.skipped, Failed: c.tally.failed,
-		DurationMs: elapsed.Milliseconds(), DryRun: c.dryRun, summary: c.summary(elapsed),
+		DurationMs: elapsed.Milliseconds(), DryRun: c.dryRun, name: c.t.argument(), summary: c.summary(elapsed),
 	}
 	if v.Skipped == nil {
 		v.Skipped = []skipped{}

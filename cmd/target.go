@@ -25,6 +25,14 @@ func (t target) label() string {
 	return t.Name
 }
 
+// argument is a name that every command takes for the queue, whatever the prefix.
+func (t target) argument() string {
+	if t.Alias != "" {
+		return t.Alias
+	}
+	return t.base().String()
+}
+
 // base is the queue's key base.
 func (t target) base() queue.KeyBase { return queue.KeyBase{Prefix: t.Prefix, Name: t.Name} }
 

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/qctl/qctl/internal/render"
 )
 
 // Set by the release build; a build from source asks the build info.
@@ -13,12 +15,12 @@ var version, commit, date string
 
 // build describes this binary.
 type build struct {
-	Version string `json:"version"`
-	Commit  string `json:"commit"`
-	Date    string `json:"date"`
-	Go      string `json:"go"`
-	OS      string `json:"os"`
-	Arch    string `json:"arch"`
+	Version string `json:"version" about:"version of qctl"`
+	Commit  string `json:"commit" about:"commit it was built from"`
+	Date    string `json:"date" about:"time of the build or the commit"`
+	Go      string `json:"go" about:"version of Go"`
+	OS      string `json:"os" about:"operating system"`
+	Arch    string `json:"arch" about:"architecture"`
 }
 
 func currentBuild() build {
@@ -46,7 +48,7 @@ func currentBuild() build {
 }
 
 func newVersionCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	return a.printsRows(&cobra.Command{
 		Use:     "version",
 		Short:   "Show the version of this binary",
 		GroupID: groupSetup,
@@ -60,13 +62,13 @@ func newVersionCommand(a *app) *cobra.Command {
 				return err
 			}
 			b := currentBuild()
-			if asJSON(format) {
-				return writeJSON(a, b)
+			if !format.ForPeople() {
+				return writeResult(a, b)
 			}
 			_, err = fmt.Fprintf(a.streams.Out, "qctl %s%s %s %s/%s\n", b.Version, parenthesized(b.Commit, b.Date), b.Go, b.OS, b.Arch)
 			return err
 		},
-	}
+	}, render.LayoutOf[build](nil))
 }
 
 func parenthesized(commit, date string) string {

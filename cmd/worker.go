@@ -17,6 +17,7 @@ import (
 	"github.com/qctl/qctl/internal/cron"
 	"github.com/qctl/qctl/internal/handler"
 	"github.com/qctl/qctl/internal/queue"
+	"github.com/qctl/qctl/internal/render"
 	"github.com/qctl/qctl/internal/worker"
 )
 
@@ -105,7 +106,7 @@ without using up an attempt.`,
 	_ = cmd.RegisterFlagCompletionFunc("handler", completeBeginning("noop", "sleep=", "fail="))
 	_ = cmd.RegisterFlagCompletionFunc("log-level", completeWord("debug", "info", "warn", "error"))
 	_ = cmd.RegisterFlagCompletionFunc("log-format", completeWord("text", "json"))
-	return cmd
+	return a.printsRows(cmd, render.LayoutOf[workedView](nil))
 }
 
 func runWorker(ctx context.Context, a *app, opts *workerOptions) error {
@@ -189,20 +190,13 @@ func (a *app) printWorkerStats(s worker.Stats) error {
 	if err != nil {
 		return err
 	}
-	if asJSON(format) {
+	if !format.ForPeople() {
 		var delayed *int64
 		if !s.DelayedLeft.IsZero() {
 			ms := s.DelayedLeft.UnixMilli()
 			delayed = &ms
 		}
-		return writeJSON(a, struct {
-			Completed   int64  `json:"completed"`
-			Failed      int64  `json:"failed"`
-			Retried     int64  `json:"retried"`
-			GivenBack   int64  `json:"givenBack"`
-			LocksLost   int64  `json:"locksLost"`
-			NextDelayed *int64 `json:"nextDelayed"`
-		}{s.Completed, s.Failed, s.Retried, s.GivenBack, s.LocksLost, delayed})
+		return writeResult(a, workedView{s.Completed, s.Failed, s.Retried, s.GivenBack, s.LocksLost, delayed})
 	}
 	text := fmt.Sprintf("completed %d, failed %d, attempts to be repeated %d, given back %d, locks lost %d",
 		s.Completed, s.Failed, s.Retried, s.GivenBack, s.LocksLost)
@@ -211,6 +205,16 @@ func (a *app) printWorkerStats(s worker.Stats) error {
 	}
 	_, err = fmt.Fprintln(a.streams.Out, text)
 	return err
+}
+
+// workedView is what a worker did, as JSON.
+type workedView struct {
+	Completed   int64  `json:"completed" about:"jobs that completed"`
+	Failed      int64  `json:"failed" about:"jobs that failed for good"`
+	Retried     int64  `json:"retried" about:"attempts that will be repeated"`
+	GivenBack   int64  `json:"givenBack" about:"jobs that were put back unfinished"`
+	LocksLost   int64  `json:"locksLost" about:"jobs whose lock was lost"`
+	NextDelayed *int64 `json:"nextDelayed" about:"when the next delayed job is due, in milliseconds since the epoch"`
 }
 
 // jobHandler is what runs the jobs, with what the log calls it.

@@ -13,7 +13,7 @@ import (
 )
 
 func newWorkersCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	return a.printsRows(&cobra.Command{
 		Use:     "workers [QUEUE]...",
 		Short:   "List the workers that are connected",
 		GroupID: groupLook,
@@ -34,7 +34,7 @@ Where Redis does not let this user list its clients, the exit code is 7.`,
 			defer cancel()
 			return runWorkers(ctx, a, args)
 		},
-	}
+	}, render.WorkerLayout())
 }
 
 func runWorkers(ctx context.Context, a *app, args []string) error {
@@ -64,10 +64,10 @@ func runWorkers(ctx context.Context, a *app, args []string) error {
 			rows = append(rows, render.WorkerRow{Queue: t.Name, Alias: t.Alias, KeyBase: t.base(), WorkerConn: conn})
 		}
 	}
-	if err := render.WriteWorkers(a.streams.Out, rows, format, render.For(a.streams, a.now())); err != nil {
+	if err := render.WriteWorkers(a.streams.Out, rows, format, a.options()); err != nil {
 		return err
 	}
-	if len(rows) == 0 && a.streams.OutIsTerminal() && !asJSON(format) {
+	if len(rows) == 0 && a.streams.OutIsTerminal() && format.ForPeople() {
 		fmt.Fprintln(a.streams.Err, "no workers: qctl worker --queue QUEUE -- PROGRAM starts one")
 	}
 	return nil

@@ -46,7 +46,7 @@ func Load(env func(string) (string, bool), environ []string) (*Config, []Warning
 func (c *Config) loadEnv(env func(string) (string, bool), environ []string) ([]Warning, error) {
 	var errs []error
 	warnings, err := c.loadPrefix(env)
-	errs = append(errs, err, c.loadReadOnly(env))
+	errs = append(errs, err, c.loadReadOnly(env), c.loadOutput(env))
 	c.loadRedis(env)
 
 	variables, err := c.concurrencyVariables()
@@ -110,6 +110,21 @@ func (c *Config) loadReadOnly(env func(string) (string, bool)) error {
 		return &ValueError{What: variable, Value: value, Want: wantBool}
 	}
 	c.SetReadOnly(readOnly, Origin{Env, variable})
+	return nil
+}
+
+// loadOutput reads QCTL_OUTPUT.
+func (c *Config) loadOutput(env func(string) (string, bool)) error {
+	const variable = "QCTL_OUTPUT"
+	want := "want " + strings.Join(OutputFormats(), ", ")
+	value, set, err := lookup(env, variable, want)
+	if err != nil || !set {
+		return err
+	}
+	if !slices.Contains(OutputFormats(), value) {
+		return &ValueError{What: variable, Value: value, Want: want}
+	}
+	c.SetOutput(value, Origin{Env, variable})
 	return nil
 }
 

@@ -104,7 +104,7 @@ func TestFileErrors(t *testing.T) {
 			"qctl.yaml:2:30: queues.dev.role: set but empty: leave out the key, or give it a value",
 		}},
 		{"words", "defaults: {output: jsn, color: Always}\nqueues: {dev: {priority: {order: higher}, schema: builtin:emial}}\n", nil, []string{
-			`qctl.yaml:1:20: defaults.output: want table, wide, json or ndjson, got "jsn", did you mean json?`,
+			`qctl.yaml:1:20: defaults.output: want table, wide, json, ndjson, yaml, csv or name, got "jsn", did you mean json?`,
 			`qctl.yaml:1:32: defaults.color: want auto, always or never, got "Always", did you mean always?`,
 			`qctl.yaml:2:34: queues.dev.priority.order: want higher-first or lower-first, got "higher", did you mean higher-first?`,
 			`qctl.yaml:2:51: queues.dev.schema: schema "builtin:emial": want builtin:email, builtin:orchestration or builtin:role`,

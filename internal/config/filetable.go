@@ -6,9 +6,11 @@ import (
 	"time"
 )
 
-// OutputFormats are the words that defaults.output takes; every one is a format
+// OutputFormats are the words that defaults.output and QCTL_OUTPUT take; every one is a format
 // of the command line.
-func OutputFormats() []string { return []string{"table", "wide", "json", "ndjson"} }
+func OutputFormats() []string {
+	return []string{"table", "wide", "json", "ndjson", "yaml", "csv", "name"}
+}
 
 // fileShape is the whole file.
 func fileShape() shape {

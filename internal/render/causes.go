@@ -21,14 +21,14 @@ type Cause struct {
 
 // CauseView is a cause as JSON shows it. Times are milliseconds since the epoch.
 type CauseView struct {
-	Queue  string   `json:"queue"`
-	Cause  string   `json:"cause"`
-	Count  int64    `json:"count"`
-	Of     int64    `json:"of"`
-	First  *int64   `json:"first"`
-	Last   *int64   `json:"last"`
-	Names  []string `json:"names"`
-	Reason string   `json:"reason"`
+	Queue  string   `json:"queue" about:"alias of the queue, else its name"`
+	Cause  string   `json:"cause" about:"id of the cause, as --cause takes it"`
+	Count  int64    `json:"count" about:"how many jobs failed for it"`
+	Of     int64    `json:"of" about:"how many failed jobs were looked at"`
+	First  *int64   `json:"first" about:"when the first of them failed, in milliseconds since the epoch"`
+	Last   *int64   `json:"last" about:"when the last of them failed, in milliseconds since the epoch"`
+	Names  []string `json:"names" about:"names of the jobs, the most frequent first"`
+	Reason string   `json:"reason" about:"why they failed, without what differs"`
 }
 
 // View returns the JSON view.
@@ -46,17 +46,23 @@ func (c Cause) View() CauseView {
 // WriteCauses writes the causes of failures in any format. The table names the
 // queue where list says that there are many.
 func WriteCauses(w io.Writer, causes []Cause, list JobList, f Format, o Options) error {
-	columns := []Column{
+	return writeRows(newList(w, f, o, causeColumns(list), Cause.View, Cause.cells), causes)
+}
+
+// CauseLayout is what a list of causes consists of.
+func CauseLayout(list JobList) Layout { return LayoutOf[CauseView](causeColumns(list)) }
+
+func causeColumns(list JobList) []Column {
+	return []Column{
 		{Header: "QUEUE", Min: 8, Wide: !list.ManyQueues},
 		{Header: "CAUSE"},
 		{Header: "COUNT", Right: true},
-		{Header: "%", Right: true},
+		{Header: "%", Right: true, About: "share of the failed jobs that were looked at"},
 		{Header: "FIRST", Right: true, Spare: 1},
 		{Header: "LAST", Right: true},
 		{Header: "NAMES", Min: 10},
 		{Header: "REASON", Min: 20, Flex: true},
 	}
-	return writeRows(newList(w, f, o, columns, Cause.View, Cause.cells), causes)
 }
 
 func (c Cause) cells(o Options) []Cell {

@@ -13,16 +13,14 @@ import (
 
 // EventView is an event as JSON shows it.
 type EventView struct {
-	Queue   string  `json:"queue"`
-	KeyBase string  `json:"keyBase"`
-	ID      string  `json:"id"`
-	Event   string  `json:"event"`
-	JobID   *string `json:"jobId"`
-	// Time is milliseconds since the epoch, by the clock of Redis.
-	Time   int64             `json:"time"`
-	Fields map[string]string `json:"fields"`
-	// Gap says that events before this one are lost.
-	Gap bool `json:"gap,omitempty"`
+	Queue   string            `json:"queue" about:"name of the queue"`
+	KeyBase string            `json:"keyBase" about:"key base of the queue"`
+	ID      string            `json:"id" about:"id of the event in its stream"`
+	Event   string            `json:"event" about:"what happened: added, completed, failed …"`
+	JobID   *string           `json:"jobId" about:"id of the job it happened to"`
+	Time    int64             `json:"time" about:"when, in milliseconds since the epoch by the clock of Redis"`
+	Fields  map[string]string `json:"fields" about:"everything that was stored with the event"`
+	Gap     bool              `json:"gap,omitempty" about:"true when events before this one are lost"`
 }
 
 func viewOfEvent(e queue.Event) EventView {
@@ -37,13 +35,16 @@ func NewEvents(w io.Writer, f Format, o Options) Rows[queue.Event] {
 	return newList(w, f, o, eventColumns(), viewOfEvent, eventCells)
 }
 
+// EventLayout is what a list of events consists of.
+func EventLayout() Layout { return LayoutOf[EventView](eventColumns()) }
+
 func eventColumns() []Column {
 	return []Column{
 		{Header: "TIME"},
 		{Header: "QUEUE", Min: 8},
 		{Header: "EVENT"},
-		{Header: "JOB"},
-		{Header: "DETAIL", Min: 12, Flex: true},
+		{Header: "JOB", About: "id of the job"},
+		{Header: "DETAIL", Min: 12, Flex: true, About: "the reason of a failure, and what else the event says"},
 		{Header: "ID", Wide: true},
 	}
 }

@@ -28,10 +28,16 @@ func TestPayloadsInEveryOutput(t *testing.T) {
 func outputsOf(t *testing.T, payloads []string) map[string]string {
 	t.Helper()
 	outputs := map[string]string{}
+	template, err := render.ParseTemplate(
+		`{{range $k, $v := .}}{{$k}} {{$v}} {{json $v}} {{color "red" $v}} {{printf "%v" $v}}|{{end}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, o := range map[string]render.Options{"terminal": people, "wide": wide, "pipe": pipe} {
 		buffers := map[string]*bytes.Buffer{}
+		o.Template = template
 		for _, f := range render.Formats() {
-			if !o.Terminal && (f == render.FormatJSON || f == render.FormatNDJSON) {
+			if !o.Terminal && !f.ForPeople() {
 				continue // bytes as they are stored
 			}
 			b := &bytes.Buffer{}

@@ -1,8 +1,7 @@
 package render
 
 import (
-	"encoding/json"
-	"errors"
+	"cmp"
 	"io"
 	"strconv"
 	"strings"
@@ -23,37 +22,36 @@ type JobList struct {
 // JobRow is one job of a list.
 type JobRow struct {
 	Queue string // the name by which the operator knows it
-	Job   *queue.Job
+	// Argument is the name by which every command knows it; empty means Queue.
+	Argument string
+	Job      *queue.Job
 	// Due is when a delayed job is due; zero for others, and when not known.
 	Due time.Time
 }
 
-// NewJobs returns a writer of a list of jobs in any format.
+// NewJobs returns a writer of a list of jobs in any format. Stored JSON is
+// checked only when encoding has failed over it: it would be read twice
+// otherwise, for every job.
 func NewJobs(w io.Writer, list JobList, f Format, o Options) Rows[JobRow] {
-	switch f {
-	case FormatJSON:
-		return jobViews{NewArrayWriter[JobView](w, o)}
-	case FormatNDJSON:
-		return jobViews{NewNDJSON[JobView](w, o)}
-	case FormatWide:
-		o.Wide = true
-	}
-	cells := func(row JobRow) []Cell { return JobCells(row, list, o) }
-	return mapped[JobRow, []Cell]{NewTableWriter(w, JobColumns(list), o), cells}
+	return listing[JobRow, JobView]{
+		columns: JobColumns(list),
+		cells:   func(row JobRow, o Options) []Cell { return JobCells(row, list, o) },
+		view:    func(row JobRow) JobView { return row.view(probablyJSON) },
+		careful: JobRow.View,
+	}.rows(w, f, o)
 }
 
-// jobViews writes the views of jobs.
-type jobViews struct{ Rows[JobView] }
+// View returns the JSON view.
+func (r JobRow) View() JobView { return r.view(isJSON) }
 
-// Write checks stored JSON only when encoding has failed over it, which writes
-// nothing: it would be read twice otherwise, for every job.
-func (j jobViews) Write(row JobRow) error {
-	err := j.Rows.Write(viewJob(row.Queue, row.Job, probablyJSON))
-	if _, bad := errors.AsType[*json.MarshalerError](err); bad {
-		return j.Rows.Write(ViewJob(row.Queue, row.Job))
-	}
-	return err
+func (r JobRow) view(isJSON func([]byte) bool) JobView {
+	v := viewJob(r.Queue, r.Job, isJSON)
+	v.argument = cmp.Or(r.Argument, r.Queue)
+	return v
 }
+
+// JobLayout is what a list of jobs consists of.
+func JobLayout(list JobList) Layout { return LayoutOf[JobView](JobColumns(list)) }
 
 // JobColumns returns the columns of a list of jobs.
 func JobColumns(list JobList) []Column {
@@ -64,24 +62,24 @@ func JobColumns(list JobList) []Column {
 	}
 	tail := []Column{
 		{Header: "PRIORITY", Right: true, Wide: true},
-		{Header: "STALLED", Right: true, Wide: true},
-		{Header: "STARTED", Right: true, Wide: true},
-		{Header: "TOOK", Right: true, Wide: true},
-		{Header: "WORKER", Wide: true},
-		{Header: "REASON", Min: 12, Flex: true},
+		{Header: "STALLED", Right: true, Wide: true, About: "how often it was found without a worker"},
+		{Header: "STARTED", Right: true, Wide: true, About: "when its last attempt began"},
+		{Header: "TOOK", Right: true, Wide: true, About: "how long its last attempt ran"},
+		{Header: "WORKER", Wide: true, About: "worker of its last attempt"},
+		{Header: "REASON", Min: 12, Flex: true, About: "why it failed"},
 	}
 	middle := []Column{
 		{Header: "STATE"},
-		{Header: "ATTEMPTS", Right: true},
-		{Header: "CREATED", Right: true},
-		{Header: "DUE", Right: true, Spare: 1},
-		{Header: "FINISHED", Right: true, Spare: 3},
+		{Header: "ATTEMPTS", Right: true, About: "attempts made, and most attempts"},
+		{Header: "CREATED", Right: true, About: "when it was created"},
+		{Header: "DUE", Right: true, Spare: 1, About: "when it will be due"},
+		{Header: "FINISHED", Right: true, Spare: 3, About: "when it finished"},
 	}
 	if list.Failed {
 		middle = []Column{
-			{Header: "ATTEMPTS", Right: true},
-			{Header: "CREATED", Right: true, Wide: true},
-			{Header: "FAILED", Right: true},
+			{Header: "ATTEMPTS", Right: true, About: "attempts made, and most attempts"},
+			{Header: "CREATED", Right: true, Wide: true, About: "when it was created"},
+			{Header: "FAILED", Right: true, About: "when it failed"},
 		}
 	}
 	return append(append(head, middle...), tail...)

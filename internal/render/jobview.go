@@ -19,46 +19,46 @@ import (
 // text that is not JSON appears as a string, and the field of the same name with
 // IsText behind is true.
 type JobView struct {
-	ID              string          `json:"id"`
-	Name            string          `json:"name"`
-	State           *string         `json:"state"`
-	Data            json.RawMessage `json:"data"`
-	Opts            json.RawMessage `json:"opts"`
-	Priority        int             `json:"priority"`
-	Delay           int64           `json:"delay"` // milliseconds
-	AttemptsMade    int             `json:"attemptsMade"`
-	AttemptsStarted int             `json:"attemptsStarted"`
-	Attempts        *int            `json:"attempts"`
-	StalledCount    int             `json:"stalledCount"`
-	Progress        json.RawMessage `json:"progress"`
-	ReturnValue     json.RawMessage `json:"returnvalue"`
-	FailedReason    *string         `json:"failedReason"`
-	Stacktrace      []string        `json:"stacktrace"`
-	Timestamp       *int64          `json:"timestamp"`
-	ProcessedOn     *int64          `json:"processedOn"`
-	FinishedOn      *int64          `json:"finishedOn"`
-	Parent          json.RawMessage `json:"parent"`
-	DeduplicationID *string         `json:"deduplicationId"`
-	RepeatJobKey    *string         `json:"repeatJobKey"`
-	Queue           string          `json:"queue"`
+	ID              string          `json:"id" about:"id of the job"`
+	Name            string          `json:"name" about:"name of the job"`
+	State           *string         `json:"state" about:"state it was found in"`
+	Data            json.RawMessage `json:"data" about:"payload"`
+	Opts            json.RawMessage `json:"opts" about:"options it was added with"`
+	Priority        int             `json:"priority" about:"priority on the wire: 0 none, 1 highest"`
+	Delay           int64           `json:"delay" about:"delay in milliseconds"`
+	AttemptsMade    int             `json:"attemptsMade" about:"attempts that have ended"`
+	AttemptsStarted int             `json:"attemptsStarted" about:"attempts that have begun"`
+	Attempts        *int            `json:"attempts" about:"most attempts it gets"`
+	StalledCount    int             `json:"stalledCount" about:"how often it was found without a worker"`
+	Progress        json.RawMessage `json:"progress" about:"progress that its worker reported"`
+	ReturnValue     json.RawMessage `json:"returnvalue" about:"result"`
+	FailedReason    *string         `json:"failedReason" about:"why it failed"`
+	Stacktrace      []string        `json:"stacktrace" about:"stack traces of its failed attempts"`
+	Timestamp       *int64          `json:"timestamp" about:"when it was created, in milliseconds since the epoch"`
+	ProcessedOn     *int64          `json:"processedOn" about:"when its last attempt began, in milliseconds since the epoch"`
+	FinishedOn      *int64          `json:"finishedOn" about:"when it finished, in milliseconds since the epoch"`
+	Parent          json.RawMessage `json:"parent" about:"parent job"`
+	DeduplicationID *string         `json:"deduplicationId" about:"deduplication id"`
+	RepeatJobKey    *string         `json:"repeatJobKey" about:"key of the job scheduler it comes from"`
+	Queue           string          `json:"queue" about:"alias of the queue, else its name"`
 
-	CreatedAt       *string `json:"createdAt"`
-	ProcessedAt     *string `json:"processedAt"`
-	FinishedAt      *string `json:"finishedAt"`
-	ProcessedBy     *string `json:"processedBy"`
-	ParentKey       *string `json:"parentKey"`
-	DeferredFailure *string `json:"deferredFailure,omitempty"`
+	CreatedAt       *string `json:"createdAt" about:"timestamp in RFC 3339"`
+	ProcessedAt     *string `json:"processedAt" about:"processedOn in RFC 3339"`
+	FinishedAt      *string `json:"finishedAt" about:"finishedOn in RFC 3339"`
+	ProcessedBy     *string `json:"processedBy" about:"worker of its last attempt"`
+	ParentKey       *string `json:"parentKey" about:"key of the parent job"`
+	DeferredFailure *string `json:"deferredFailure,omitempty" about:"failure that its next attempt ends with"`
 
-	DataIsText        bool `json:"dataIsText,omitempty"`
-	OptsIsText        bool `json:"optsIsText,omitempty"`
-	ProgressIsText    bool `json:"progressIsText,omitempty"`
-	ReturnValueIsText bool `json:"returnvalueIsText,omitempty"`
-	ParentIsText      bool `json:"parentIsText,omitempty"`
+	DataIsText        bool `json:"dataIsText,omitempty" about:"true when data is a text and no JSON"`
+	OptsIsText        bool `json:"optsIsText,omitempty" about:"true when opts is a text and no JSON"`
+	ProgressIsText    bool `json:"progressIsText,omitempty" about:"true when progress is a text and no JSON"`
+	ReturnValueIsText bool `json:"returnvalueIsText,omitempty" about:"true when returnvalue is a text and no JSON"`
+	ParentIsText      bool `json:"parentIsText,omitempty" about:"true when parent is a text and no JSON"`
 
-	// Cut holds the sizes in bytes of fields too large to be read.
-	Cut map[string]int64 `json:"cut,omitempty"`
-	// Corrupt says which fields could not be read or not be shown as they are.
-	Corrupt []string `json:"corrupt,omitempty"`
+	Cut     map[string]int64 `json:"cut,omitempty" about:"sizes in bytes of fields too large to be read"`
+	Corrupt []string         `json:"corrupt,omitempty" about:"fields that could not be read or not be shown as they are"`
+
+	argument string // the queue as an argument
 }
 
 // ViewJob returns the view of a job of the queue of this name.

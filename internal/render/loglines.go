@@ -8,21 +8,21 @@ import (
 // LogLine is a line of a job's log.
 type LogLine struct {
 	// Number counts from 1, the oldest line.
-	Number int64  `json:"number"`
-	Text   string `json:"line"`
+	Number int64  `json:"number" about:"number of the line, from 1"`
+	Text   string `json:"line" about:"the line"`
 }
 
-// NewLogLines returns a writer of a job's log: JSON, or the lines as they are,
-// escaped.
+// NewLogLines returns a writer of a job's log in any format; for people it is the
+// lines as they are, escaped.
 func NewLogLines(w io.Writer, f Format, o Options) Rows[LogLine] {
-	switch f {
-	case FormatJSON:
-		return NewArrayWriter[LogLine](w, o)
-	case FormatNDJSON:
-		return NewNDJSON[LogLine](w, o)
+	if f.ForPeople() {
+		return &plainLines{out: bufio.NewWriter(w)}
 	}
-	return &plainLines{out: bufio.NewWriter(w)}
+	return newList(w, f, o, nil, func(line LogLine) LogLine { return line }, nil)
 }
+
+// LogLayout is what a job's log consists of.
+func LogLayout() Layout { return LayoutOf[LogLine](nil) }
 
 type plainLines struct{ out *bufio.Writer }
 

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"context"
 	"time"
 
 	"github.com/qctl/qctl/internal/iostreams"
@@ -21,6 +22,15 @@ type Options struct {
 	NoHeaders bool
 	// ASCII draws states with ASCII characters, for terminals that have no others.
 	ASCII bool
+	// Columns are the columns of a table or of CSV that were asked for, in this
+	// order; none leaves it to the list.
+	Columns []string
+	// Template writes the rows in the format template.
+	Template *Template
+	// Query, if any, is applied to JSON.
+	Query *Query
+	// Context ends a query that does not end by itself; nil never does.
+	Context context.Context
 	// Now is when ages are counted to; zero shows times instead of ages.
 	Now time.Time
 }

@@ -23,16 +23,15 @@ type QueueRow struct {
 // QueueView is a queue of the list of queues as JSON shows it. What could not be
 // read is null.
 type QueueView struct {
-	Queue      string  `json:"queue"`
-	Alias      *string `json:"alias"`
-	KeyBase    string  `json:"keyBase"`
-	Role       *string `json:"role"`
-	Configured bool    `json:"configured"`
-	Exists     bool    `json:"exists"`
-	Total      *int64  `json:"total"`
-	Paused     *bool   `json:"paused"`
-	// Error says why the queue could not be read.
-	Error *string `json:"error,omitempty"`
+	Queue      string  `json:"queue" about:"name of the queue"`
+	Alias      *string `json:"alias" about:"alias of the queue"`
+	KeyBase    string  `json:"keyBase" about:"key base of the queue"`
+	Role       *string `json:"role" about:"role that @ROLE means"`
+	Configured bool    `json:"configured" about:"whether it is configured or built in"`
+	Exists     bool    `json:"exists" about:"whether it is in this Redis"`
+	Total      *int64  `json:"total" about:"how many jobs it holds"`
+	Paused     *bool   `json:"paused" about:"whether it is paused"`
+	Error      *string `json:"error,omitempty" about:"why it could not be read"`
 }
 
 // View returns the JSON view.
@@ -58,12 +57,15 @@ func WriteQueues(w io.Writer, queues []QueueRow, f Format, o Options) error {
 	return writeRows(newList(w, f, o, queueColumns(), QueueRow.View, QueueRow.cells), queues)
 }
 
+// QueueLayout is what the list of queues consists of.
+func QueueLayout() Layout { return LayoutOf[QueueView](queueColumns()) }
+
 func queueColumns() []Column {
 	return []Column{
 		{Header: "QUEUE", Min: 10},
 		{Header: "ALIAS", Min: 8, Spare: 2},
 		{Header: "ROLE", Spare: 1},
-		{Header: "JOBS", Right: true},
+		{Header: "JOBS", Right: true, About: "how many jobs it holds"},
 		{Header: "PAUSED"},
 		{Header: "CONFIGURED", Wide: true},
 		{Header: "EXISTS", Wide: true},

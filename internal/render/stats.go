@@ -21,25 +21,24 @@ type Stats struct {
 // order are a contract: fields are only ever added. What is unknown, and the age
 // of the oldest job where none waits, is null.
 type StatsView struct {
-	Queue              string  `json:"queue"`
-	Alias              *string `json:"alias"`
-	KeyBase            string  `json:"keyBase"`
-	Waiting            *int64  `json:"waiting"`
-	Prioritized        *int64  `json:"prioritized"`
-	Active             *int64  `json:"active"`
-	Completed          *int64  `json:"completed"`
-	Failed             *int64  `json:"failed"`
-	Delayed            *int64  `json:"delayed"`
-	WaitingChildren    *int64  `json:"waitingChildren"`
-	Total              *int64  `json:"total"`
-	Paused             *bool   `json:"paused"`
-	Workers            *int64  `json:"workers"`
-	Lag                *string `json:"lag"`
-	OldestWaitingMs    *int64  `json:"oldestWaitingMs"`
-	CompletedPerMinute *int64  `json:"completedPerMinute"`
-	FailedPerMinute    *int64  `json:"failedPerMinute"`
-	// Error says why the queue could not be read.
-	Error *string `json:"error,omitempty"`
+	Queue              string  `json:"queue" about:"name of the queue"`
+	Alias              *string `json:"alias" about:"alias of the queue"`
+	KeyBase            string  `json:"keyBase" about:"key base of the queue"`
+	Waiting            *int64  `json:"waiting" about:"jobs that wait, those of a paused queue included"`
+	Prioritized        *int64  `json:"prioritized" about:"jobs that wait with a priority"`
+	Active             *int64  `json:"active" about:"jobs that run"`
+	Completed          *int64  `json:"completed" about:"jobs that completed"`
+	Failed             *int64  `json:"failed" about:"jobs that failed"`
+	Delayed            *int64  `json:"delayed" about:"jobs that are not due yet"`
+	WaitingChildren    *int64  `json:"waitingChildren" about:"jobs that wait for their children"`
+	Total              *int64  `json:"total" about:"all jobs"`
+	Paused             *bool   `json:"paused" about:"whether the queue is paused"`
+	Workers            *int64  `json:"workers" about:"connected workers"`
+	Lag                *string `json:"lag" about:"how long the job has waited that waits longest, for people"`
+	OldestWaitingMs    *int64  `json:"oldestWaitingMs" about:"the same in milliseconds"`
+	CompletedPerMinute *int64  `json:"completedPerMinute" about:"jobs that completed in the last minute"`
+	FailedPerMinute    *int64  `json:"failedPerMinute" about:"jobs that failed in the last minute"`
+	Error              *string `json:"error,omitempty" about:"why the queue could not be read"`
 }
 
 // View returns the JSON view.
@@ -80,6 +79,9 @@ func WriteStats(w io.Writer, stats []Stats, f Format, o Options) error {
 	return writeRows(newList(w, f, o, statsColumns(stats), Stats.View, Stats.cells), stats)
 }
 
+// StatsLayout is what the numbers of queues consist of.
+func StatsLayout() Layout { return LayoutOf[StatsView](statsColumns(nil)) }
+
 // statsColumns never leaves out jobs that wait: the prioritized ones have no
 // column only where there are none.
 func statsColumns(stats []Stats) []Column {
@@ -91,7 +93,7 @@ func statsColumns(stats []Stats) []Column {
 	}
 	return []Column{
 		{Header: "QUEUE", Min: 8},
-		{Header: "STATUS"},
+		{Header: "STATUS", About: "the queue in a word"},
 		{Header: "WAITING", Right: true},
 		prioritized,
 		{Header: "ACTIVE", Right: true},
@@ -99,11 +101,11 @@ func statsColumns(stats []Stats) []Column {
 		{Header: "FAILED", Right: true},
 		{Header: "COMPLETED", Right: true, Spare: 2},
 		{Header: "WORKERS", Right: true},
-		{Header: "OLDEST", Right: true},
-		{Header: "DONE/M", Right: true, Spare: 1},
-		{Header: "CHILDREN", Right: true, Wide: true},
+		{Header: "OLDEST", Right: true, About: "how long the job has waited that waits longest"},
+		{Header: "DONE/M", Right: true, Spare: 1, About: "jobs that completed in the last minute"},
+		{Header: "CHILDREN", Right: true, Wide: true, About: "jobs that wait for their children"},
 		{Header: "TOTAL", Right: true, Wide: true},
-		{Header: "FAILED/M", Right: true, Wide: true},
+		{Header: "FAILED/M", Right: true, Wide: true, About: "jobs that failed in the last minute"},
 		{Header: "KEYBASE", Wide: true},
 	}
 }

@@ -12,6 +12,9 @@ type Column struct {
 	// Header is upper case and without spaces, the same on a terminal and in a
 	// pipe.
 	Header string
+	// About says in a few words what it shows, unless the field of the same name
+	// does.
+	About string
 	// Right aligns numbers.
 	Right bool
 	// Wide columns are shown only when everything is.

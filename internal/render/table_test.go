@@ -162,8 +162,13 @@ func TestTableRefusesUnevenRows(t *testing.T) {
 func TestWriteErrorsAreReturned(t *testing.T) {
 	t.Parallel()
 	job := failedJob()
+	template, err := render.ParseTemplate("{{json .}}")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, f := range render.Formats() {
 		for name, o := range readers {
+			o.Template = template
 			rows := render.NewJobs(failingWriter{}, render.JobList{}, f, o)
 			var err error
 			for i := 0; i < 100 && err == nil; i++ {
@@ -265,8 +270,13 @@ func causes() []render.Cause {
 
 func TestQueuesAndCauses(t *testing.T) {
 	t.Parallel()
+	template, err := render.ParseTemplate(`{{.keyBase | default "?"}} {{.names | join ", "}} {{.first | timeago}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, f := range render.Formats() {
 		for name, o := range map[string]render.Options{"terminal": people, "pipe": pipe} {
+			o.Template = template
 			var b bytes.Buffer
 			if err := render.WriteQueues(&b, queues(), f, o); err != nil {
 				t.Fatal(err)

@@ -70,16 +70,20 @@ func TestParseFormat(t *testing.T) {
 		if f == "" {
 			want = render.FormatTable
 		}
-		if got, err := render.ParseFormat(string(f)); err != nil || got != want {
-			t.Errorf("%q: got %q, %v", f, got, err)
+		name, wantText := string(f), ""
+		if f == render.FormatTemplate {
+			name, wantText = "template={{.a}}=", "{{.a}}="
+		}
+		if got, text, err := render.ParseFormat(name); err != nil || got != want || text != wantText {
+			t.Errorf("%q: got %q, %q, %v", name, got, text, err)
 		}
 	}
-	for _, name := range []string{"yaml", "JSON", "template=x", "js\x1bon"} {
-		got, err := render.ParseFormat(name)
+	for _, name := range []string{"yml", "JSON", "json=x", "template", "js\x1bon"} {
+		got, _, err := render.ParseFormat(name)
 		if !errors.Is(err, render.ErrUnknownFormat) || got != "" {
 			t.Fatalf("%q: got %q, %v", name, got, err)
 		}
-		want := `unknown output format "` + render.Text(name) + `": use table, wide, json or ndjson`
+		want := `unknown output format "` + render.Text(name) + `": use table, wide, json, ndjson, yaml, csv, name or template=TEXT`
 		if diff := cmp.Diff(want, err.Error()); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}

@@ -17,15 +17,13 @@ type WorkerRow struct {
 
 // WorkerView is a connected worker as JSON shows it.
 type WorkerView struct {
-	Queue   string  `json:"queue"`
-	Alias   *string `json:"alias"`
-	KeyBase string  `json:"keyBase"`
-	// Name is the worker's own; null when it has none.
-	Name *string `json:"name"`
-	Addr string  `json:"addr"`
-	// AgeMs is how long it is connected, IdleMs since when it has sent nothing.
-	AgeMs  int64 `json:"ageMs"`
-	IdleMs int64 `json:"idleMs"`
+	Queue   string  `json:"queue" about:"name of the queue"`
+	Alias   *string `json:"alias" about:"alias of the queue"`
+	KeyBase string  `json:"keyBase" about:"key base of the queue"`
+	Name    *string `json:"name" about:"the worker's own name"`
+	Addr    string  `json:"addr" about:"address it is connected from"`
+	AgeMs   int64   `json:"ageMs" about:"milliseconds for which it is connected"`
+	IdleMs  int64   `json:"idleMs" about:"milliseconds for which it has sent nothing"`
 }
 
 // View returns the JSON view.
@@ -42,13 +40,16 @@ func WriteWorkers(w io.Writer, workers []WorkerRow, f Format, o Options) error {
 	return writeRows(newList(w, f, o, workerColumns(), WorkerRow.View, WorkerRow.cells), workers)
 }
 
+// WorkerLayout is what a list of workers consists of.
+func WorkerLayout() Layout { return LayoutOf[WorkerView](workerColumns()) }
+
 func workerColumns() []Column {
 	return []Column{
 		{Header: "QUEUE", Min: 8},
 		{Header: "NAME", Min: 8},
 		{Header: "ADDR"},
-		{Header: "CONNECTED", Right: true},
-		{Header: "IDLE", Right: true, Spare: 1},
+		{Header: "CONNECTED", Right: true, About: "for how long it is connected"},
+		{Header: "IDLE", Right: true, Spare: 1, About: "for how long it has sent nothing"},
 		{Header: "KEYBASE", Wide: true},
 	}
 }
