@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -254,11 +253,8 @@ func (a *app) reportJSON(err error, code int, hint string) {
 	case errors.As(err, &usage) && usage.near != "":
 		b.DidYouMean = []string{usage.near}
 	}
-	text, jsonErr := json.Marshal(map[string]body{"error": b})
-	if jsonErr != nil { // texts and numbers always marshal
-		return
-	}
-	fmt.Fprintf(a.streams.Err, "%s\n", text)
+	// Standard error has no other place to tell that it cannot be written.
+	_ = render.WriteNDJSON(a.streams.Err, []map[string]body{{"error": b}}, render.Options{Terminal: a.streams.ErrIsTerminal()})
 }
 
 // newExitCodesTopic is the help page made from the table.
