@@ -81,6 +81,7 @@ Prints the job's id.`,
 		},
 	}
 	opts.addFlags(cmd.Flags())
+	completeWords(cmd, "priority", "urgent", "normal", "background")
 	return cmd
 }
 
@@ -343,7 +344,13 @@ func showNewJob(a *app, t target, job queue.NewJob) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(a, struct {
+	format, err := a.format()
+	if err != nil {
+		return err
+	}
+	o := render.For(a.streams, a.now())
+	o.Terminal = o.Terminal || !asJSON(format) // for people, wherever it goes
+	return render.WriteJSON(a.streams.Out, struct {
 		Queue   string          `json:"queue"`
 		KeyBase string          `json:"keyBase"`
 		Name    string          `json:"name"`
@@ -351,5 +358,5 @@ func showNewJob(a *app, t target, job queue.NewJob) error {
 		Opts    json.RawMessage `json:"opts"`
 		State   queue.State     `json:"state"`
 		DryRun  bool            `json:"dryRun"`
-	}{t.Name, t.base().String(), job.Name, job.Data, opts, stateOf(job.Opts), true})
+	}{t.Name, t.base().String(), job.Name, job.Data, opts, stateOf(job.Opts), true}, o)
 }

@@ -93,9 +93,8 @@ func lineCount(text string) int {
 
 // withoutPaint takes away the codes that qctl colours with, and no others.
 func withoutPaint(text string) string {
-	for _, code := range []string{"\x1b[32m", "\x1b[36m", "\x1b[33m", "\x1b[31m", "\x1b[2m", "\x1b[1m", "\x1b[0m"} {
+	for _, code := range []string{"\x1b[32m", "\x1b[36m", "\x1b[33m", "\x1b[31m", "\x1b[2m", "\x1b[1m", "\x1b[0m", "\x1b[92m", "\x1b[91m", "\x1b[93m"} {
 		text = strings.ReplaceAll(text, code, "")
 	}
 	return text
 }
-

@@ -115,6 +115,7 @@ error; "qctl help exit-codes" lists what the exit codes mean.`,
 	root.SetErr(a.streams.Err)
 	root.SetFlagErrorFunc(flagError)
 	a.addFlags(root.PersistentFlags())
+	completeGlobalFlags(root, a)
 	root.AddGroup(
 		&cobra.Group{ID: groupLook, Title: "Look:"},
 		&cobra.Group{ID: groupChange, Title: "Change:"},

@@ -47,8 +47,8 @@ var baseArgs = map[string][]string{
 	"config validate": {},
 }
 
-// textFlags are the flags of a command, its own and the global ones, that take
-// any text.
+// textFlags are the flags of a command, without the global ones, that take any
+// text.
 func textFlags(c *cobra.Command) (names []string) {
 	add := func(f *pflag.Flag) {
 		if f.Value.Type() != "bool" && f.Name != "help" && f.Name != "timeout" {
@@ -56,7 +56,6 @@ func textFlags(c *cobra.Command) (names []string) {
 		}
 	}
 	c.NonInheritedFlags().VisitAll(add)
-	c.InheritedFlags().VisitAll(add)
 	return slices.Compact(slices.Sorted(slices.Values(names)))
 }
 
@@ -86,7 +85,7 @@ func examplesOf(c *cobra.Command) (lines []string) {
 }
 
 // quotedWord is a word of a shell's command line, with quotes or without.
-var quotedWord = regexp.MustCompile(`(?:'[^']*'|"[^"]*"|[^\s'"])+`)
+var quotedWord = regexp.MustCompile(`<\(|\)|(?:'[^']*'|"[^"]*"|[^\s'"()])+`)
 
 // shellWords splits an example as a shell does, and keeps what qctl gets.
 func shellWords(line string) (calls [][]string) {
@@ -94,7 +93,7 @@ func shellWords(line string) (calls [][]string) {
 	inside := false
 	for _, word := range quotedWord.FindAllString(line, -1) {
 		switch {
-		case word == "|" || word == "&&" || word == ";" || word == ">" || word == "<":
+		case word == "|" || word == "&&" || word == ";" || word == ">" || word == "<" || word == "<(" || word == ")":
 			if inside {
 				calls = append(calls, current)
 			}

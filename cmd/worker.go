@@ -17,6 +17,7 @@ import (
 	"github.com/qctl/qctl/internal/cron"
 	"github.com/qctl/qctl/internal/handler"
 	"github.com/qctl/qctl/internal/queue"
+	"github.com/qctl/qctl/internal/render"
 	"github.com/qctl/qctl/internal/worker"
 )
 
@@ -100,6 +101,8 @@ without using up an attempt.`,
 	}
 	opts.addFlags(cmd.Flags())
 	_ = cmd.RegisterFlagCompletionFunc("queue", completeQueues(a, -1)) // fails only for unknown flags
+	completeWords(cmd, "log-level", "debug", "info", "warn", "error")
+	completeWords(cmd, "log-format", "text", "json")
 	return cmd
 }
 
@@ -356,13 +359,14 @@ func (a *app) logger(level, format string) (*slog.Logger, error) {
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, &usageError{err: fmt.Errorf("--log-level %q is not debug, info, warn or error", level)}
 	}
+	out := render.NewLogWriter(a.streams.Err)
 	switch {
 	case format == "json":
-		return slog.New(slog.NewJSONHandler(a.streams.Err, &slog.HandlerOptions{Level: l})), nil
+		return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: l})), nil
 	case format != "text":
 		return nil, &usageError{err: fmt.Errorf("--log-format %q is not text or json", format)}
 	case a.streams.ErrIsTerminal():
-		return slog.New(tint.NewTextHandler(a.streams.Err, &tint.Options{Level: l, TimeFormat: time.TimeOnly, NoColor: !a.streams.Color()})), nil
+		return slog.New(tint.NewTextHandler(out, &tint.Options{Level: l, TimeFormat: time.TimeOnly, NoColor: !a.streams.Color()})), nil
 	}
-	return slog.New(slog.NewTextHandler(a.streams.Err, &slog.HandlerOptions{Level: l})), nil
+	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: l})), nil
 }
