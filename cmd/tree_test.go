@@ -43,7 +43,7 @@ var baseArgs = map[string][]string{
 	"resume":          {"email"},
 	"retry":           {"email", "plain0"},
 	"show":            {"email", "plain0"},
-	"worker":          {"--queue", "email", "--handler", "noop", "--drain"},
+	"worker":          {"--queue", "email", "--handler", "noop", "--drain", "--rate", "100000/1s"},
 	"config validate": {},
 }
 

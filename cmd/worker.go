@@ -111,6 +111,9 @@ func runWorker(ctx context.Context, a *app, opts *workerOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := a.mayChange(false); err != nil {
+		return err
+	}
 	if len(opts.queues) == 0 {
 		return &usageError{err: errors.New("no queue given"), hint: "add --queue QUEUE"}
 	}
