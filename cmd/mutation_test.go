@@ -89,7 +89,8 @@ func mutable(t *testing.T, rdb *redis.Client) {
 			{"ZADD", base + ":waiting-children", "1767323000000", "parent0"},
 			{"SADD", base + ":parent0:dependencies", base + ":wait0"},
 			{"HSET", base + ":wait0", "parentKey", base + ":parent0"},
-			{"SET", base + ":de:order-7", "wait0"}, {"SET", base + ":id", "41"},
+			{"SET", base + ":de:order-7", "wait0"},
+			{"SET", base + ":id", "41"},
 		} {
 			if err := rdb.Do(t.Context(), command...).Err(); err != nil {
 				t.Fatal(err)
