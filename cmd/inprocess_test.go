@@ -66,7 +66,11 @@ func (c call) run(t testing.TB) (got answer) {
 	}()
 	root := newRootCommand(a)
 	root.SetArgs(c.args)
-	got.code = a.report(root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	if as[*usageError](err) {
+		a.seekOutput(c.args)
+	}
+	got.code = a.report(err)
 	return got
 }
 

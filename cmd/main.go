@@ -46,6 +46,9 @@ func Main(args []string, streams *iostreams.Streams) (code int) {
 	if cause := context.Cause(soft); errors.As(cause, new(*signalError)) && errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("%w: %w", cause, err)
 	}
+	if as[*usageError](err) {
+		a.seekOutput(args)
+	}
 	return a.report(err)
 }
 
