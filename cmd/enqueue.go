@@ -118,6 +118,9 @@ func runEnqueue(ctx context.Context, a *app, opts *enqueueOptions, name string, 
 	if err := opts.validate(fields); err != nil {
 		return err
 	}
+	if err := a.mayChange(opts.dryRun); err != nil {
+		return err
+	}
 	t, err := enqueueTarget(ctx, a, opts, name)
 	if err != nil {
 		return err

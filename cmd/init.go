@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/qctl/qctl/internal/config"
+	"github.com/qctl/qctl/internal/queue"
 	"github.com/qctl/qctl/internal/render"
 )
 
@@ -63,6 +64,10 @@ func runInit(a *app, opts *initOptions) error {
 		return &usageError{err: fmt.Errorf("%q is not a regular file", opts.file)}
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return &usageError{err: err}
+	}
+	// A file that is being replaced may be one that cannot be read.
+	if c, err := a.loadConfig(); err == nil && c.ReadOnly && !opts.dryRun {
+		return fmt.Errorf("nothing is written: %w", queue.ErrReadOnly)
 	}
 	text := config.Template()
 	if opts.dryRun && format.ForPeople() {

@@ -292,10 +292,11 @@ func writeResult[T any](a *app, v T) error {
 	if err != nil {
 		return err
 	}
-	if format.ForPeople() {
-		format = render.FormatJSON
+	o := a.options()
+	if format.ForPeople() { // wherever it goes
+		format, o.Terminal = render.FormatJSON, true
 	}
-	return render.WriteOne(a.streams.Out, v, format, a.options())
+	return render.WriteOne(a.streams.Out, v, format, o)
 }
 
 // context bounds a command by --timeout, at the same moment as the jq program that

@@ -20,6 +20,7 @@ const shownLogs = 20
 
 func newShowCommand(a *app) *cobra.Command {
 	var idBase64 string
+	raw := rawOptions{}
 	cmd := &cobra.Command{
 		Use:     "show QUEUE ID",
 		Short:   "Show everything about one job",
@@ -28,9 +29,13 @@ func newShowCommand(a *app) *cobra.Command {
 attempts, result or reason of failure, and the last lines of its log.
 
 An id that cannot be typed, because of the bytes it is made of, is given with
---id-base64 instead.`,
+--id-base64 instead.
+
+With --raw it is the payload alone, byte for byte as it is stored. A payload can
+do anything to a terminal, so there --raw is refused without --force.`,
 		Example: `  qctl show email 42
   qctl show email 42 -o json | jq .data
+  qctl show email 42 --raw > payload.json
   qctl show bull:other-queue report:7
   qctl show email --id-base64 /wAB`,
 		Args: argumentCount(1, 2, "QUEUE ID"),
@@ -43,10 +48,15 @@ An id that cannot be typed, because of the bytes it is made of, is given with
 			}
 			ctx, cancel := a.context(cmd)
 			defer cancel()
+			if raw.raw || raw.force {
+				return runShowRaw(ctx, a, raw, args[0], id, len(args) > 1)
+			}
 			return runShow(ctx, a, args[0], id, len(args) > 1)
 		},
 	}
 	cmd.Flags().StringVar(&idBase64, "id-base64", "", "the job's id in `BASE64`, instead of ID")
+	cmd.Flags().BoolVar(&raw.raw, "raw", false, "print the payload alone, as it is stored")
+	cmd.Flags().BoolVar(&raw.force, "force", false, "with --raw: also on a terminal")
 	return a.printsRows(cmd, render.LayoutOf[render.JobView](nil))
 }
 

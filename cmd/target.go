@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -136,7 +135,8 @@ func (a *app) queues(ctx context.Context, args []string) ([]target, error) {
 
 // addGlob adds the queues of this Redis whose alias, name or key base matches.
 func (a *app) addGlob(ctx context.Context, glob string, add func(config.Target)) error {
-	if _, err := path.Match(glob, ""); err != nil {
+	pattern, err := compileGlob(glob)
+	if err != nil {
 		return &usageError{err: fmt.Errorf("pattern %q: %w", glob, err)}
 	}
 	bases, err := a.client.QueuesWithin(ctx, "", a.searchTime)
@@ -150,7 +150,7 @@ func (a *app) addGlob(ctx context.Context, glob string, add func(config.Target))
 			t = config.Target{Prefix: b.Prefix, Name: b.Name, Queue: &config.Queue{}}
 		}
 		for _, name := range []string{t.Alias, b.Name, b.String()} {
-			if ok, _ := path.Match(glob, name); ok && name != "" {
+			if name != "" && pattern.MatchString(name) {
 				add(t)
 				break
 			}

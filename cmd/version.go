@@ -52,6 +52,8 @@ func newVersionCommand(a *app) *cobra.Command {
 		Use:     "version",
 		Short:   "Show the version of this binary",
 		GroupID: groupSetup,
+		Long: `Show the version of this binary, the commit and the day that it was built from,
+and what it was built with and for. Redis is not asked.`,
 		Example: `  qctl version
   qctl version -o json
   qctl version -o json | jq -r .version`,

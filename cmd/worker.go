@@ -114,6 +114,9 @@ func runWorker(ctx context.Context, a *app, opts *workerOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := a.mayChange(false); err != nil {
+		return err
+	}
 	if len(opts.queues) == 0 {
 		return &usageError{err: errors.New("no queue given"), hint: "add --queue QUEUE"}
 	}
@@ -365,13 +368,14 @@ func (a *app) logger(level, format string) (*slog.Logger, error) {
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, &usageError{err: fmt.Errorf("--log-level %q is not debug, info, warn or error", level)}
 	}
+	out := render.NewLogWriter(a.streams.Err)
 	switch {
 	case format == "json":
-		return slog.New(slog.NewJSONHandler(a.streams.Err, &slog.HandlerOptions{Level: l})), nil
+		return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: l})), nil
 	case format != "text":
 		return nil, &usageError{err: fmt.Errorf("--log-format %q is not text or json", format)}
 	case a.streams.ErrIsTerminal():
-		return slog.New(tint.NewTextHandler(a.streams.Err, &tint.Options{Level: l, TimeFormat: time.TimeOnly, NoColor: !a.streams.Color()})), nil
+		return slog.New(tint.NewTextHandler(out, &tint.Options{Level: l, TimeFormat: time.TimeOnly, NoColor: !a.streams.Color()})), nil
 	}
-	return slog.New(slog.NewTextHandler(a.streams.Err, &slog.HandlerOptions{Level: l})), nil
+	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: l})), nil
 }

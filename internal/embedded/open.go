@@ -104,6 +104,12 @@ func find(ctx context.Context, dir string) (Info, error) {
 		}
 		return Info{}, ErrNotRunning
 	}
+	// The one that answers may have taken the place of the one that was read
+	// about, and wrote the file before it answered.
+	var current address
+	if found, err := readJSON(dir, addressName, &current); err == nil && found && current.Addr == a.Addr {
+		a = current
+	}
 	return Info{Addr: a.Addr, Password: a.Password, PID: a.PID, Version: a.Version, Since: a.Started, Fsync: a.Fsync}, nil
 }
 

@@ -112,13 +112,9 @@ func serveLocked(o serverOptions, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	listener, password, err := listen(o.Dir)
 	if err != nil {
 		return errors.Join(err, store.close())
-	}
-	password, err := newPassword()
-	if err != nil {
-		return errors.Join(err, listener.Close(), store.close())
 	}
 	a := address{
 		Addr: listener.Addr().String(), Password: password, PID: os.Getpid(), Version: o.Version,
@@ -146,6 +142,30 @@ func serveLocked(o serverOptions, log *slog.Logger) error {
 	err = s.serve()
 	log.Info("stopped")
 	return errors.Join(err, removeFile(o.Dir, addressName))
+}
+
+// listen takes the place of a server that was killed, at its address and with
+// its password, so that the commands which are connected go on with this one.
+// Where there was none, or where somebody else has the port now, both are new.
+func listen(dir string) (*net.TCPListener, string, error) {
+	var before address
+	if found, err := readJSON(dir, addressName, &before); err == nil && found && before.Password != "" {
+		at, err := net.ResolveTCPAddr("tcp", before.Addr)
+		if err == nil && at.IP.IsLoopback() {
+			if listener, err := net.ListenTCP("tcp", at); err == nil {
+				return listener, before.Password, nil
+			}
+		}
+	}
+	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return nil, "", err
+	}
+	password, err := newPassword()
+	if err != nil {
+		return nil, "", errors.Join(err, listener.Close())
+	}
+	return listener, password, nil
 }
 
 func newPassword() (string, error) {

@@ -67,6 +67,9 @@ func (h connecting) DialHook(next redis.DialHook) redis.DialHook {
 		if h.sentinelName != "" && errors.Is(err, redis.Nil) {
 			err = &connectError{fmt.Errorf("the sentinels know no primary named %q", h.sentinelName)}
 		}
+		if reply := redis.Error(nil); h.sentinelName != "" && errors.As(err, &reply) && strings.HasPrefix(reply.Error(), "ERR ") {
+			err = &connectError{fmt.Errorf("no sentinel answers there: %s", reply.Error())}
+		}
 		return conn, notConnected(err)
 	}
 }

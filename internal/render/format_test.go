@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/qctl/qctl/internal/hostiletest"
 	"github.com/qctl/qctl/internal/queue"
 	"github.com/qctl/qctl/internal/render"
 )
@@ -30,7 +31,7 @@ type document struct {
 func anyJSON(depth int) *rapid.Generator[any] {
 	text := rapid.OneOf(
 		rapid.String(),
-		rapid.SampledFrom(escapePayloads()),
+		rapid.SampledFrom(hostiletest.Payloads()),
 		rapid.SampledFrom([]string{"", "no", "null", "~", "1", "0x1", "1e3", "a: b", "- a", "#", "2026-01-01", "\u2028", "\ufeff", "é", "😀", "a\tb\r\nc", ".inf", "y"}),
 	)
 	scalars := []*rapid.Generator[any]{
@@ -138,7 +139,7 @@ func TestCSVIsReadBack(t *testing.T) {
 		B string `json:"b"`
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.SampledFrom(append(escapePayloads(), "", `"`, "a,b", " a", "=1+1", "a\nb", `\.`, "é"))
+		text := rapid.SampledFrom(append(hostiletest.Payloads(), "", `"`, "a,b", " a", "=1+1", "a\nb", `\.`, "é"))
 		var views []view
 		for range rapid.IntRange(0, 5).Draw(t, "rows") {
 			views = append(views, view{text.Draw(t, "a"), text.Draw(t, "b")})

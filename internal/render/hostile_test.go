@@ -6,17 +6,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/qctl/qctl/internal/hostiletest"
 	"github.com/qctl/qctl/internal/queue"
 	"github.com/qctl/qctl/internal/render"
 )
 
 func TestPayloadsInEveryOutput(t *testing.T) {
 	t.Parallel()
-	for name, output := range outputsOf(t, escapePayloads()) {
+	for name, output := range outputsOf(t, hostiletest.Payloads()) {
 		lines := strings.Split(strings.TrimSuffix(output, "\n"), "\n")
 		for i, line := range lines {
 			line = strings.ReplaceAll(line, "\t", "") // between the columns of a pipe
-			if found := dangers(line); found != nil {
+			if found := hostiletest.Dangers(line); found != nil {
 				t.Errorf("%s, line %d: %q holds %v", name, i+1, line, found)
 				break
 			}

@@ -1,7 +1,6 @@
 package render_test
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,25 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/qctl/qctl/internal/hostiletest"
 	"github.com/qctl/qctl/internal/render"
 )
-
-// dangers lists what no reader's terminal may get to see, written down apart
-// from the tables that the code uses.
-func dangers(s string) []string {
-	var found []string
-	for i, r := range s {
-		_, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1,
-			r < 0x20, r >= 0x7f && r <= 0x9f, r == 0xad, r == 0x34f, r == 0x61c, r == 0x180e,
-			r >= 0x200b && r <= 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2060 && r <= 0x206f,
-			r == 0x3164, r == 0xfeff, r >= 0xfff9 && r <= 0xfffb, r >= 0xe0000 && r <= 0xe0fff:
-			found = append(found, fmt.Sprintf("%#x at %d", r, i))
-		}
-	}
-	return found
-}
 
 // unescape reads back what Text has written.
 func unescape(s string) (string, error) {
@@ -51,7 +34,7 @@ func unescape(s string) (string, error) {
 
 func checkText(t interface{ Errorf(string, ...any) }, s string) {
 	for name, got := range map[string]string{"Text": render.Text(s), "ASCII": render.ASCII(s)} {
-		if found := dangers(got); found != nil {
+		if found := hostiletest.Dangers(got); found != nil {
 			t.Errorf("%s(%q) = %q holds %v", name, s, got, found)
 		}
 		// A surrogate in UTF-8 is not UTF-8, so every text can be read back.
@@ -115,55 +98,11 @@ func TestASCIIShowsLettersThatLookAlike(t *testing.T) {
 	}
 }
 
-// escapePayloads are things that change terminals, hide text or reorder it.
-func escapePayloads() []string {
-	var payloads []string
-	add := func(format string, args ...any) { payloads = append(payloads, fmt.Sprintf(format, args...)) }
-	for _, csi := range []string{"\x1b[", "\x9b", "\u009b"} {
-		for _, final := range []string{
-			"2J", "3J", "K", "1A", "99B", "5C", "5D", "H", "10;10f", "s", "u", "31m", "8m", "7;5m", "?25l", "?1049h",
-			"?1000h", "?2004l", "6n", "c", ">c", "0q", "!p", "20t", "21t", "8;1;1t", "4h", "100L", "M", "1;2r", "b", "?5h",
-		} {
-			add("%s%s", csi, final)
-		}
-	}
-	for _, osc := range []string{"\x1b]", "\x9d", "\u009d"} {
-		for _, end := range []string{"\a", "\x1b\\", "\u009c", ""} {
-			for _, command := range []string{
-				"0;owned", "2;owned", "52;c;cm0gLXJmIC8=", "8;;http://evil.example", "4;1;?", "10;?", "1337;File=:AAAA", "777;notify;a;b",
-			} {
-				add("%s%s%s", osc, command, end)
-			}
-		}
-	}
-	for _, introducer := range []string{"P", "_", "^", "X"} {
-		add("\x1b%s$qm\x1b\\", introducer)
-		add("%c$qm%c", introducer[0]-'@'+0x80, 0x9c)
-	}
-	for _, r := range "c78DEHM=>NOZ" {
-		add("\x1b%c", r)
-	}
-	for _, r := range []rune{0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069, 0x200e, 0x200f, 0x61c} {
-		add("user%cadmin", r)
-	}
-	for _, r := range []rune{0x200b, 0x200c, 0x200d, 0x2060, 0xfeff, 0xad, 0x34f, 0x180e, 0x2028, 0x2029, 0xfff9, 0xe0001} {
-		add("pay%cpal", r)
-	}
-	return append(
-		payloads, "a\rb", "a\bb", "\x00", "\x7f", "\x0e", "\x0f", "\x05", "\v\f", "a\nfake: line", "\tx",
-		"\xff\xfe", "\xed\xa0\x80", "\xc0\x80", "\xf4\x90\x80\x80",
-	)
-}
-
 func TestTextDisarmsPayloads(t *testing.T) {
 	t.Parallel()
-	payloads := escapePayloads()
-	if len(payloads) < 200 {
-		t.Fatalf("%d payloads", len(payloads))
-	}
-	for _, payload := range payloads {
-		if dangers(payload) == nil {
-			t.Errorf("%q is harmless", payload)
+	for _, payload := range hostiletest.Payloads() {
+		if render.Text(payload) == payload {
+			t.Errorf("%q is left as it is", payload)
 		}
 		checkText(t, payload)
 	}
@@ -179,7 +118,7 @@ func TestTextOfAnything(t *testing.T) {
 }
 
 func FuzzText(f *testing.F) {
-	for _, payload := range escapePayloads() {
+	for _, payload := range hostiletest.Payloads() {
 		f.Add(payload)
 	}
 	f.Fuzz(func(t *testing.T, s string) { checkText(t, s) })
@@ -195,7 +134,7 @@ func TestTextLeavesNothingInvisible(t *testing.T) {
 			r = 0xe0000
 		}
 		got := render.Text(string(r))
-		if dangers(got) != nil || got == string(r) && render.Width(got) == 0 {
+		if hostiletest.Dangers(got) != nil || got == string(r) && render.Width(got) == 0 {
 			invisible = append(invisible, r)
 		}
 	}
