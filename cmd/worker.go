@@ -116,6 +116,9 @@ func runWorker(ctx context.Context, a *app, opts *workerOptions) error {
 	if len(opts.queues) == 0 {
 		return &usageError{err: errors.New("no queue given"), hint: "add --queue QUEUE"}
 	}
+	if err := a.mayChange(false); err != nil {
+		return err
+	}
 	set := &workerSet{a: a, opts: opts, log: log}
 	defer set.close()
 	if set.given, err = opts.givenHandler(); err != nil {
