@@ -166,7 +166,7 @@ func commands(a *app) []*cobra.Command {
 	}
 }
 
-// unknownCommand suggests the nearest command.
+// unknownCommand suggests the nearest command below one.
 func unknownCommand(root *cobra.Command, name string) error {
 	var names []string
 	for _, c := range root.Commands() {
@@ -176,7 +176,7 @@ func unknownCommand(root *cobra.Command, name string) error {
 	}
 	return &usageError{
 		err:  fmt.Errorf("unknown command %q", name),
-		hint: didYouMean(config.Suggest(name, names), "qctl --help lists the commands"),
+		hint: didYouMean(config.Suggest(name, names), root.CommandPath()+" --help lists the commands"),
 	}
 }
 
