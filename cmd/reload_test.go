@@ -110,8 +110,13 @@ func (w *workerProcess) hangUp(want string) {
 
 func (w *workerProcess) eventually(what string, ok func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	late := time.After(patience)
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for !ok() {
+		select {
+		case <-again.C:
+		case <-late:
 			w.t.Fatalf("waited in vain for %s; log:\n%s", what, w.logged())
 		}
 	}
