@@ -19,8 +19,9 @@ type cleanOptions struct {
 	olderThan string
 	keep      int
 	limit     int
-	yes       bool
 	dryRun    bool
+
+	confirmation confirmation
 
 	clean queue.CleanOptions // what the flags mean
 }
@@ -35,7 +36,8 @@ func newCleanCommand(a *app) *cobra.Command {
 leaves the newest ones, however old they are.
 
 Before anything is removed it is counted and, on a terminal, asked about; above
-1,000 jobs the queue's name must be typed. Elsewhere --yes is needed.
+1,000 jobs the queue's name must be typed. Elsewhere --yes is needed. A protected queue
+is always asked for by its name; --confirm=QUEUE gives it.
 
 QUEUE may be a pattern in quotes or @role.`,
 		Example: `  qctl clean email --state completed --older-than 24h
@@ -58,7 +60,7 @@ QUEUE may be a pattern in quotes or @role.`,
 	flags.IntVar(&opts.keep, "keep", 0, "leave the newest `N` jobs")
 	flags.IntVar(&opts.limit, "limit", 0, "remove at most `N` jobs of each queue; 0 means all")
 	flags.BoolVarP(&opts.dryRun, "dry-run", "n", false, "only say what would be removed")
-	flags.BoolVarP(&opts.yes, "yes", "y", false, "do not ask")
+	opts.confirmation.addFlags(a, cmd)
 	// It fails only for a flag that does not exist.
 	_ = cmd.RegisterFlagCompletionFunc("state", completeWords(
 		string(queue.StateCompleted), string(queue.StateFailed)))
@@ -118,8 +120,8 @@ func runClean(ctx context.Context, a *app, opts *cleanOptions, args []string) er
 			},
 		})
 	}
-	if !opts.yes && !opts.dryRun {
-		if err := a.confirmSweeps(ctx, sweeps); err != nil {
+	if !opts.dryRun {
+		if err := a.confirmSweeps(ctx, &opts.confirmation, sweeps); err != nil {
 			return err
 		}
 	}

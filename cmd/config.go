@@ -35,13 +35,8 @@ func (a *app) sources() config.Sources {
 // applyFlags puts the global flags over the configuration, and takes its
 // defaults for those that were not given.
 func (a *app) applyFlags(c *config.Config) error {
-	if a.flags.changed("prefix") {
-		if err := c.SetPrefix(a.flags.prefix, flagOrigin("prefix")); err != nil {
-			return err
-		}
-	}
-	if a.flags.readOnly {
-		c.SetReadOnly(true, flagOrigin("read-only"))
+	if err := a.overrule(c); err != nil {
+		return err
 	}
 	a.applyDefaults(c)
 	switch a.flags.color {
@@ -49,7 +44,24 @@ func (a *app) applyFlags(c *config.Config) error {
 	case "always", "never":
 		a.streams.SetColor(a.flags.color == "always")
 	default:
-		return &usageError{err: fmt.Errorf("--color %q is not auto, always or never", a.flags.color)}
+		return &usageError{
+			err:  fmt.Errorf("--color %q is not auto, always or never", a.flags.color),
+			hint: didYouMean(config.Suggest(a.flags.color, []string{"auto", "always", "never"}), ""),
+		}
+	}
+	return nil
+}
+
+// overrule puts the flags that say where queues are, and whether they may be
+// changed, over a configuration.
+func (a *app) overrule(c *config.Config) error {
+	if a.flags.changed("prefix") {
+		if err := c.SetPrefix(a.flags.prefix, flagOrigin("prefix")); err != nil {
+			return err
+		}
+	}
+	if a.flags.readOnly {
+		c.SetReadOnly(true, flagOrigin("read-only"))
 	}
 	return nil
 }

@@ -78,3 +78,49 @@ func TestConfirmIsInterrupted(t *testing.T) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 }
+
+// TestConfirmProtected types the name of a protected queue, even after --yes.
+func TestConfirmProtected(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, answer string
+		terminal     bool
+		c            confirmation
+		left         int
+		refused      bool
+		asked        string
+	}{
+		{name: "typed", answer: "prod/email\n", terminal: true, c: confirmation{yes: true}, asked: "drain email, which is protected? Type prod/email to go on: "},
+		{name: "yes", answer: "y\n", terminal: true, c: confirmation{yes: true}, refused: true, asked: "drain email, which is protected? Type prod/email to go on: "},
+		{name: "the queue alone", answer: "email\n", terminal: true, refused: true, asked: "drain email, which is protected? Type prod/email to go on: "},
+		{name: "no terminal", answer: "prod/email\n", c: confirmation{yes: true}, refused: true},
+		{name: "flag", c: confirmation{names: []string{"prod/email"}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newTestWorld(t)
+			w.config = &config.Config{Context: "prod", Protected: []string{"email-*"}}
+			w.streams.SetTerminals(iostreams.Terminals{In: test.terminal, Err: test.terminal})
+			w.in.WriteString(test.answer)
+			of := []target{{Target: config.Target{Alias: "email", Name: "email-queue", Prefix: "bull"}}}
+			left, err := w.confirmNamed(t.Context(), &test.c, of, func(t target) string { return "drain " + t.label() })
+			if as[*confirmError](err) != test.refused || len(left) != test.left || w.err.String() != test.asked {
+				t.Errorf("left %d, err %v, asked %q", len(left), err, w.err)
+			}
+		})
+	}
+}
+
+func TestIsProtected(t *testing.T) {
+	t.Parallel()
+	email := target{Target: config.Target{Alias: "email", Prefix: "bull", Name: "{email-queue}"}}
+	for pattern, want := range map[string]bool{
+		"email": true, "email-queue": true, "{email-queue}": true, "bull:email-queue": true, "bull:*": true, "*": true, "e?ail": true,
+		"e": false, "mail": false, "Email": false, "queue:*": false, "": false,
+		"[": true, // broken patterns are refused in the file; here one protects all
+	} {
+		if got := isProtected(&config.Config{Protected: []string{pattern}}, email); got != want {
+			t.Errorf("%q protects: %v, want %v", pattern, got, want)
+		}
+	}
+}

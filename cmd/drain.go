@@ -12,8 +12,9 @@ import (
 // drainOptions are the flags of qctl drain.
 type drainOptions struct {
 	delayed bool
-	yes     bool
 	dryRun  bool
+
+	confirmation confirmation
 }
 
 func newDrainCommand(a *app) *cobra.Command {
@@ -26,7 +27,8 @@ func newDrainCommand(a *app) *cobra.Command {
 that run, that have finished, or that a job scheduler waits for stay.
 
 Before anything is removed it is counted and, on a terminal, asked about; above
-1,000 jobs the queue's name must be typed. Elsewhere --yes is needed.
+1,000 jobs the queue's name must be typed. Elsewhere --yes is needed. A protected queue
+is always asked for by its name; --confirm=QUEUE gives it.
 
 QUEUE may be a pattern in quotes or @role.`,
 		Example: `  qctl drain email
@@ -43,7 +45,7 @@ QUEUE may be a pattern in quotes or @role.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&opts.delayed, "delayed", false, "remove delayed jobs too")
 	flags.BoolVarP(&opts.dryRun, "dry-run", "n", false, "only say what would be removed")
-	flags.BoolVarP(&opts.yes, "yes", "y", false, "do not ask")
+	opts.confirmation.addFlags(a, cmd)
 	return a.printsRows(cmd, render.LayoutOf[sweepView](nil, "state"))
 }
 
@@ -73,8 +75,8 @@ func runDrain(ctx context.Context, a *app, opts *drainOptions, args []string) er
 		}
 		sweeps = append(sweeps, s)
 	}
-	if !opts.yes && !opts.dryRun {
-		if err := a.confirmSweeps(ctx, sweeps); err != nil {
+	if !opts.dryRun {
+		if err := a.confirmSweeps(ctx, &opts.confirmation, sweeps); err != nil {
 			return err
 		}
 	}

@@ -31,8 +31,13 @@ QCTL_EMBEDDED_FSYNC=always. A damaged log is refused with exit code 8.`,
 		Example: `  qctl embedded status
   qctl embedded stop
   qctl embedded reset --yes`,
-		Args: argumentCount(0, 0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return cmd.Help()
+		},
 	}
 	cmd.AddCommand(newEmbeddedStatusCommand(a), newEmbeddedStopCommand(a), newEmbeddedResetCommand(a))
 	return cmd

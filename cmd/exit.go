@@ -52,7 +52,7 @@ var exitCodes = []struct {
 	{exitRefused, "REFUSED", "Redis refuses for now: loading, read-only, out of memory, busy"},
 	{exitCorrupt, "CORRUPT", "what Redis holds is damaged, or not a queue"},
 	{exitUnknown, "UNKNOWN", "outcome unknown: sent, but no answer came"},
-	{exitUnconfirmed, "UNCONFIRMED", "confirmation missing: add --yes"},
+	{exitUnconfirmed, "UNCONFIRMED", "confirmation missing: add --yes, or --confirm for a protected queue"},
 	{exitBug, "BUG", "a bug in qctl"},
 	{exitInterrupted, "INTERRUPTED", "interrupted (SIGINT); counts so far were printed"},
 	{exitTerminated, "TERMINATED", "terminated (SIGTERM); counts so far were printed"},
@@ -108,8 +108,8 @@ var outcomes = []outcome{
 	{is(queue.ErrUnknownState), exitUsage, ""},
 	{is(queue.ErrTooLarge), exitUsage, ""},
 	{is(queue.ErrHashTag), exitUsage, ""},
-	{is(queue.ErrReadOnly), exitDenied, "drop --read-only, or unset QCTL_READ_ONLY"},
-	{is(redisconn.ErrReadOnly), exitDenied, "drop --read-only, or unset QCTL_READ_ONLY"},
+	{is(queue.ErrReadOnly), exitDenied, "drop --read-only, or unset QCTL_READ_ONLY; qctl config view --origin names a readOnly of the file"},
+	{is(redisconn.ErrReadOnly), exitDenied, "drop --read-only, or unset QCTL_READ_ONLY; qctl config view --origin names a readOnly of the file"},
 	{is(queue.ErrJobNotFound), exitNotFound, "qctl jobs QUEUE lists the jobs"},
 	{is(queue.ErrJobNotInState), exitState, "qctl show QUEUE ID tells where it is"},
 	{is(queue.ErrJobLocked), exitState, "a worker is running it; try again when it is done"},
@@ -166,7 +166,10 @@ func (e *partialError) Error() string { return e.err.Error() }
 func (e *partialError) Unwrap() error { return e.err }
 
 // confirmError is a question that was not answered with yes.
-type confirmError struct{ what string }
+type confirmError struct {
+	what string
+	hint string // in place of that of the table
+}
 
 // Error says what was not confirmed.
 func (e *confirmError) Error() string { return e.what }
@@ -191,11 +194,14 @@ func resultOf(err error) (code int, hint string) {
 	}
 	var usage *usageError
 	var missing *notFoundError
+	var unconfirmed *confirmError
 	switch {
 	case errors.As(err, &usage) && usage.hint != "":
 		hint = usage.hint
 	case errors.As(err, &missing) && missing.hint != "":
 		hint = missing.hint
+	case errors.As(err, &unconfirmed) && unconfirmed.hint != "":
+		hint = unconfirmed.hint
 	}
 	return code, hint
 }

@@ -175,7 +175,7 @@ func commands(a *app) []*cobra.Command {
 	}
 }
 
-// unknownCommand suggests the nearest command.
+// unknownCommand suggests the nearest command below one.
 func unknownCommand(root *cobra.Command, name string) error {
 	var names []string
 	for _, c := range root.Commands() {
@@ -186,7 +186,7 @@ func unknownCommand(root *cobra.Command, name string) error {
 	near := config.Suggest(name, names)
 	return &usageError{
 		err:  fmt.Errorf("unknown command %q", name),
-		hint: didYouMean(near, "qctl --help lists the commands"), near: near,
+		hint: didYouMean(near, root.CommandPath()+" --help lists the commands"), near: near,
 	}
 }
 

@@ -14,8 +14,9 @@ import (
 // obliterateOptions are the flags of qctl obliterate.
 type obliterateOptions struct {
 	force  bool
-	yes    bool
 	dryRun bool
+
+	confirmation confirmation
 }
 
 func newObliterateCommand(a *app) *cobra.Command {
@@ -28,7 +29,8 @@ func newObliterateCommand(a *app) *cobra.Command {
 Nothing of it can be had back. A queue with active jobs is refused; --force
 removes those too, and their workers lose them.
 
-On a terminal the queue's name must be typed; elsewhere --yes is needed. When it
+On a terminal the queue's name must be typed; elsewhere --yes is needed, and for
+a protected queue --confirm=QUEUE. When it
 is interrupted the queue stays paused, and obliterating it again goes on.`,
 		Example: `  qctl obliterate old-imports
   qctl obliterate old-imports --dry-run
@@ -47,7 +49,7 @@ is interrupted the queue stays paused, and obliterating it again goes on.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&opts.force, "force", false, "remove active jobs too")
 	flags.BoolVarP(&opts.dryRun, "dry-run", "n", false, "only say what would be removed")
-	flags.BoolVarP(&opts.yes, "yes", "y", false, "do not ask")
+	opts.confirmation.addFlags(a, cmd)
 	return a.printsRows(cmd, render.LayoutOf[sweepView](nil, "state"))
 }
 
@@ -69,7 +71,11 @@ func runObliterate(ctx context.Context, a *app, opts *obliterateOptions, arg str
 	}
 	if !opts.dryRun {
 		what := fmt.Sprintf("obliterate %s with its %s jobs", t.base(), render.Count(counts.Total))
-		if err := a.confirm(ctx, opts.yes, what, t.label()); err != nil {
+		left, err := a.confirmNamed(ctx, &opts.confirmation, []target{t}, func(target) string { return what })
+		if err != nil {
+			return err
+		}
+		if err := a.confirm(ctx, len(left) == 0, what, t.label()); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,8 +18,9 @@ import (
 type removeOptions struct {
 	selection selection
 	children  bool
-	yes       bool
 	dryRun    bool
+
+	confirmation confirmation
 }
 
 func newRemoveCommand(a *app) *cobra.Command {
@@ -32,8 +34,9 @@ or those of a state that the selection flags leave. A job that a worker is
 running, and the next job of a job scheduler, are left alone.
 
 Before a selection is removed it is counted and, on a terminal, asked about;
-above 1,000 jobs the queue's name must be typed. Elsewhere --yes is needed. A
-dry run also counts jobs that would be left alone in the end.
+above 1,000 jobs the queue's name must be typed. Elsewhere --yes is needed. Jobs
+of a protected queue, named ones too, are only removed when its name was typed;
+--confirm=QUEUE gives it. A dry run also counts jobs that would be left alone in the end.
 
 With --state QUEUE may be a pattern in quotes or @role.`,
 		Example: `  qctl remove billing 90452 90453
@@ -49,7 +52,7 @@ With --state QUEUE may be a pattern in quotes or @role.`,
 			ctx, cancel := a.context(cmd)
 			defer cancel()
 			if len(args) > 1 {
-				return runNamed(ctx, a, opts.change(a), args[0], args[1:], "")
+				return runRemoveNamed(ctx, a, opts, args[0], args[1:])
 			}
 			return runRemoveSelected(ctx, a, opts, args[0])
 		},
@@ -59,7 +62,7 @@ With --state QUEUE may be a pattern in quotes or @role.`,
 	opts.selection.addFlags(flags)
 	flags.BoolVar(&opts.children, "children", false, "remove the children of the named jobs too")
 	flags.BoolVarP(&opts.dryRun, "dry-run", "n", false, "only say what would be removed")
-	flags.BoolVarP(&opts.yes, "yes", "y", false, "do not ask")
+	opts.confirmation.addFlags(a, cmd)
 	return a.printsRows(cmd, render.LayoutOf[changeView](nil, "retried", "promoted"))
 }
 
@@ -100,27 +103,67 @@ func runRemoveSelected(ctx context.Context, a *app, opts *removeOptions, arg str
 	if err != nil {
 		return err
 	}
-	if !opts.yes && !opts.dryRun {
-		total := int64(0)
-		targets := make([]target, 0, len(changes))
-		for _, c := range changes {
-			if s.filtered() {
-				if c.total, err = countSelected(ctx, a, c.t, s); err != nil {
-					return err
-				}
-			}
-			total += c.total
-			targets = append(targets, c.t)
-		}
-		states := make([]string, 0, len(s.states))
-		for _, state := range s.states {
-			states = append(states, string(state))
-		}
-		if err := a.confirmRemoval(ctx, total, strings.Join(states, ", "), targets); err != nil {
+	if !opts.dryRun {
+		if err := confirmRemoveSelected(ctx, a, opts, changes); err != nil {
 			return err
 		}
 	}
 	return runSelected(ctx, a, changes, s, isPattern(arg))
+}
+
+// confirmRemoveSelected asks about what is selected, as far as nobody has
+// agreed yet.
+func confirmRemoveSelected(ctx context.Context, a *app, opts *removeOptions, changes []*bulkChange) error {
+	targets := make([]target, 0, len(changes))
+	for _, c := range changes {
+		targets = append(targets, c.t)
+	}
+	states := make([]string, 0, len(opts.selection.states))
+	for _, state := range opts.selection.states {
+		states = append(states, string(state))
+	}
+	kind := strings.Join(states, ", ")
+	left, err := a.confirmNamed(ctx, &opts.confirmation, targets, func(t target) string {
+		return fmt.Sprintf("remove %s jobs of %s", kind, t.label())
+	})
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	total := int64(0)
+	for _, c := range changes {
+		if !slices.ContainsFunc(left, func(t target) bool { return t.base() == c.t.base() }) {
+			continue
+		}
+		if opts.selection.filtered() {
+			if c.total, err = countSelected(ctx, a, c.t, &opts.selection); err != nil {
+				return err
+			}
+		}
+		total += c.total
+	}
+	return a.confirmRemoval(ctx, total, kind, left)
+}
+
+// runRemoveNamed removes jobs by their ids, which is only asked about where the
+// queue is protected.
+func runRemoveNamed(ctx context.Context, a *app, opts *removeOptions, arg string, ids []string) error {
+	if !opts.dryRun && !isPattern(arg) {
+		if err := a.mayChange(false); err != nil {
+			return err
+		}
+		t, err := a.existing(ctx, arg)
+		if err != nil {
+			return err
+		}
+		// What is not protected needs no yes.
+		_, err = a.confirmNamed(ctx, &opts.confirmation, []target{t}, func(t target) string {
+			return "remove jobs of " + t.label()
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return runNamed(ctx, a, opts.change(a), arg, ids, "")
 }
 
 // confirmRemoval asks about the removal of n jobs, unless there are none. Many

@@ -81,16 +81,24 @@ func (v sweepView) text() string {
 	return fmt.Sprintf("removed %s from %s in %s", jobs, render.Text(v.label), took(v.elapsed))
 }
 
-// confirmSweeps asks about the removal of all that the sweeps have matched.
-func (a *app) confirmSweeps(ctx context.Context, sweeps []sweep) error {
-	total := int64(0)
+// confirmSweeps asks about the removal of all that the sweeps have matched, as
+// far as nobody has agreed yet.
+func (a *app) confirmSweeps(ctx context.Context, c *confirmation, sweeps []sweep) error {
+	matched := map[queue.KeyBase]int64{}
 	var of []target
 	for _, s := range sweeps {
-		total += s.matched
+		matched[s.t.base()] = s.matched
 		of = append(of, s.t)
 	}
-	if len(sweeps) == 0 {
-		return nil
+	left, err := a.confirmNamed(ctx, c, of, func(t target) string {
+		return fmt.Sprintf("remove %s %s jobs of %s", render.Count(matched[t.base()]), sweeps[0].kind, t.label())
+	})
+	if err != nil || len(left) == 0 {
+		return err
 	}
-	return a.confirmRemoval(ctx, total, sweeps[0].kind, of)
+	total := int64(0)
+	for _, t := range left {
+		total += matched[t.base()]
+	}
+	return a.confirmRemoval(ctx, total, sweeps[0].kind, left)
 }

@@ -84,6 +84,22 @@ func (a *app) queueNotFound(ctx context.Context, arg string) error {
 	}
 }
 
+// roleNotFound words the error with the nearest role that a queue has.
+func (a *app) roleNotFound(role string) error {
+	var roles []string
+	for _, t := range a.config.Targets("") {
+		if t.Queue.Role != "" && !slices.Contains(roles, "@"+t.Queue.Role) {
+			roles = append(roles, "@"+t.Queue.Role)
+		}
+	}
+	hint := "no configured queue has a role"
+	if len(roles) > 0 {
+		hint = "the roles are " + strings.Join(roles, ", ")
+	}
+	near := config.Suggest("@"+role, roles)
+	return &notFoundError{err: fmt.Errorf("no queue has the role %q", role), hint: didYouMean(near, hint), near: near}
+}
+
 // queues finds the queues that arguments mean: names, globs in quotes, @role.
 // Without arguments it is every queue of this Redis, and with configured set
 // the configured ones too.
@@ -106,7 +122,7 @@ func (a *app) queues(ctx context.Context, args []string) ([]target, error) {
 		case isRole:
 			targets := a.config.Targets(role)
 			if len(targets) == 0 || role == "" {
-				return nil, &notFoundError{err: fmt.Errorf("no queue has the role %q", role)}
+				return nil, a.roleNotFound(role)
 			}
 			for _, t := range targets {
 				add(t)

@@ -82,7 +82,12 @@ lines on file descriptor 3 report {"progress":…}, {"log":"…"}, {"result":…
 
 The first SIGINT or SIGTERM stops claiming and lets running jobs finish for the
 grace period; the second cancels them. What has not finished goes back to wait
-without using up an attempt.`,
+without using up an attempt.
+
+SIGHUP reads the configuration file again. Concurrency, limiter, timeout, handler,
+stalled checks and what is kept hold from the next job on; the log says for each
+queue what has changed and what a restart is needed for. Flags still win, and a
+file with an error changes nothing.`,
 		Example: `  qctl worker --queue email -- ./send.sh
   qctl worker --queue dev --concurrency 20 --log-format json -- node agent.js
   qctl worker --queue email --queue orchestration --drain -- ./run.sh
@@ -120,41 +125,25 @@ func runWorker(ctx context.Context, a *app, opts *workerOptions) error {
 	if len(opts.queues) == 0 {
 		return &usageError{err: errors.New("no queue given"), hint: "add --queue QUEUE"}
 	}
-	given, err := opts.givenHandler()
-	if err != nil {
+	if err := a.mayChange(false); err != nil {
 		return err
 	}
-	defer given.close()
-	var workers []*worker.Worker
+	set := &workerSet{a: a, opts: opts, log: log}
+	defer set.close()
+	if set.given, err = opts.givenHandler(); err != nil {
+		return err
+	}
 	for _, name := range opts.queues {
-		t, err := workerTarget(ctx, a, opts, name)
-		if err != nil {
+		if err := set.add(ctx, name); err != nil {
 			return err
 		}
-		cfg, err := opts.config(a, t)
-		if err != nil {
-			return err
-		}
-		run := given
-		if run.Handler == nil {
-			if run, err = configuredHandler(t); err != nil {
-				return err
-			}
-			defer run.close()
-		}
-		cfg.Handler, cfg.Log = run, log
-		w, err := worker.New(cfg)
-		if err != nil {
-			return err
-		}
-		workers = append(workers, w)
-		log.Info("working", "queue", t.base().String(), "concurrency", cfg.Concurrency,
-			"from", opts.concurrencyOrigin(a, t), "rate", rateText(cfg.Limiter), "handler", run.text)
 	}
 	if err := a.client.Ping(ctx); err != nil {
 		return err
 	}
-	return opts.runAll(ctx, a, workers)
+	stopReloads := set.reloadOnSignal()
+	defer stopReloads()
+	return opts.runAll(ctx, a, set.workers())
 }
 
 // runAll runs the workers until all have ended, and prints what they did.
@@ -224,6 +213,7 @@ type workedView struct {
 type jobHandler struct {
 	worker.Handler
 	text  string
+	env   string // the variables that a configured program gets
 	close func()
 }
 
@@ -232,7 +222,7 @@ func programHandler(cfg handler.ProgramConfig) (jobHandler, error) {
 	if err != nil {
 		return jobHandler{}, &usageError{err: err}
 	}
-	return jobHandler{Handler: p, text: strings.Join(cfg.Args, " "), close: func() { _ = p.Close() }}, nil
+	return jobHandler{Handler: p, text: strings.Join(cfg.Args, " "), env: strings.Join(cfg.Env, " "), close: func() { _ = p.Close() }}, nil
 }
 
 // givenHandler returns what the command line says runs the jobs of all queues;
@@ -347,11 +337,11 @@ func (o *workerOptions) durations(cfg *worker.Config) error {
 	return nil
 }
 
-func (o *workerOptions) concurrencyOrigin(a *app, t target) string {
+func (o *workerOptions) concurrencyOrigin(c *config.Config, t target) string {
 	if o.changed("concurrency") {
 		return "--concurrency"
 	}
-	return a.config.Origin("queues." + t.Alias + ".concurrency").String()
+	return c.Origin("queues." + t.Alias + ".concurrency").String()
 }
 
 func rateText(l *queue.Limiter) string {

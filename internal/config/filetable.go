@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"path"
 	"strings"
 	"time"
 )
@@ -42,25 +43,25 @@ func fileShape() shape {
 
 // connectionKeys stand at the top of the file and in each context.
 func connectionKeys() []key {
-	path := func(doc string) shape { return text(doc + " Relative names start at this file's folder.") }
+	fileName := func(doc string) shape { return text(doc + " Relative names start at this file's folder.") }
 	return []key{
 		{"redis", object("How to reach Redis.",
 			key{"url", address("redis://, rediss:// or unix:// address, several with commas; or env:NAME.")},
-			key{"urlFile", path("File that holds the URL.")},
+			key{"urlFile", fileName("File that holds the URL.")},
 			key{"username", text("User of Redis' access control.")},
 			key{"password", secret("Password; better env:NAME or passwordFile.")},
-			key{"passwordFile", path("File that holds the password.")},
+			key{"passwordFile", fileName("File that holds the password.")},
 			key{"db", integer("Database.", 0, 1<<31-1)},
 			key{"sentinel", object("Sentinels: the URL lists them.",
 				key{"name", text("Name that the sentinels know the primary by.")},
 				key{"password", secret("Password of the sentinels themselves.")},
-				key{"passwordFile", path("File that holds it.")},
+				key{"passwordFile", fileName("File that holds it.")},
 			).requires("name")},
 			key{"cluster", boolean("The URL lists nodes of a Redis Cluster.")},
 			key{"tls", object("Settings of rediss:// connections.",
-				key{"caFile", path("PEM file of the authorities to trust.")},
-				key{"certFile", path("PEM file of the client's certificate.")},
-				key{"keyFile", path("PEM file of its key.")},
+				key{"caFile", fileName("PEM file of the authorities to trust.")},
+				key{"certFile", fileName("PEM file of the client's certificate.")},
+				key{"keyFile", fileName("PEM file of its key.")},
 				key{"serverName", text("Name in the server's certificate.")},
 				key{"insecure", boolean("Accept any certificate.")},
 			)},
@@ -70,7 +71,7 @@ func connectionKeys() []key {
 			key{"poolSize", integer("Connections per server.", 1, 10000)},
 		)},
 		{"readOnly", boolean("Refuse every change before it is sent.")},
-		{"protected", listOf("Queues whose jobs are only removed after the queue's name was typed: QUEUE or a pattern such as *.", text(""), 0)},
+		{"protected", listOf("Queues whose jobs are only removed after the queue's name was typed: QUEUE or a pattern such as *.", text("").checked(patternRule), 0)},
 	}
 }
 
@@ -186,6 +187,15 @@ func checkAlias(what string) func(string) error {
 		}
 		return nil
 	}
+}
+
+// patternRule refuses patterns that match nothing: a queue would seem to be
+// protected and not be.
+func patternRule(value string) error {
+	if _, err := path.Match(value, ""); err != nil {
+		return &ValueError{What: "pattern", Value: value, Want: "a [ without its ], or a backslash at the end"}
+	}
+	return nil
 }
 
 func schemaRule(value string) error {

@@ -20,7 +20,8 @@ type result struct {
 // decide turns a result into an outcome. It is pure but for the worker's
 // random source, which jitter needs.
 func (w *Worker) decide(job *queue.Job, res result) queue.Outcome {
-	return decide(job, res, policy{completed: w.cfg.KeepCompleted, failed: w.cfg.KeepFailed, random: w.cfg.Random})
+	live := w.live.Load()
+	return decide(job, res, policy{completed: live.keepCompleted, failed: live.keepFailed, random: w.cfg.Random})
 }
 
 // policy is what the worker adds to a job's own options.

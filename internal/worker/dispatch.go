@@ -91,7 +91,7 @@ func (w *Worker) prepare(claiming context.Context) (f flight, wait time.Duration
 	}
 	claims := 0
 	if !stopping && (w.hungry || len(w.outcomes) > 0) {
-		claims = min(w.free, w.batchSize())
+		claims = max(0, min(w.free, w.batchSize())) // fewer than none after a lower concurrency
 	}
 	// While calls fail there is one at a time, which has outcomes to record
 	// when there are any: nothing is claimed that could not be recorded.
@@ -117,7 +117,7 @@ func (w *Worker) book(claims int) flight {
 	if claims > 0 {
 		w.free -= claims
 		f.next = &queue.ClaimRequest{
-			N: claims, Token: w.nextToken(), Lock: w.cfg.Lock, Limiter: w.cfg.Limiter, Worker: w.cfg.Name,
+			N: claims, Token: w.nextToken(), Lock: w.cfg.Lock, Limiter: w.live.Load().limiter, Worker: w.cfg.Name,
 		}
 	}
 	w.flights++
@@ -165,7 +165,7 @@ func (w *Worker) batchOf(outcomes []finished) int {
 
 // batchSize leaves half of the slots to the other flight.
 func (w *Worker) batchSize() int {
-	return min((w.cfg.Concurrency+1)/2, queue.MaxClaim)
+	return min((w.live.Load().concurrency+1)/2, queue.MaxClaim)
 }
 
 // abandon gives up on what could not be settled with Redis. The jobs keep

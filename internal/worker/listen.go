@@ -45,7 +45,7 @@ func (w *Worker) listen(ctx, writes context.Context, listener *queue.Listener) {
 		w.mu.Lock()
 		w.hungry = true
 		w.wakes++
-		full := w.free == 0
+		full := w.free <= 0
 		w.mu.Unlock()
 		w.nudge()
 		if marked && full {

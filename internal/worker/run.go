@@ -82,13 +82,14 @@ func (r *run) execute() result {
 		Job: r.job, Queue: r.w.cfg.Queue.KeyBase().String(), Alias: r.w.cfg.Alias,
 		Attempt: r.job.AttemptsMade + 1, MaxAttempts: max(1, r.job.Attempts), Fence: int64(r.job.AttemptsStarted),
 	}
-	if r.w.cfg.Timeout > 0 {
+	live := r.w.live.Load()
+	if live.timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, r.w.cfg.Timeout, &TimeoutError{After: r.w.cfg.Timeout})
+		ctx, cancel = context.WithTimeoutCause(ctx, live.timeout, &TimeoutError{After: live.timeout})
 		defer cancel()
 		job.Deadline, _ = ctx.Deadline()
 	}
-	value, err := r.handle(ctx, job)
+	value, err := r.handle(ctx, live.handler, job)
 	if err == nil && len(value) > 0 && !json.Valid(value) {
 		err = &Failure{Reason: "handler returned something that is not JSON"}
 	}
@@ -113,13 +114,13 @@ func (r *run) causeOf(ctx context.Context, err error) error {
 }
 
 // handle turns a panic into a failed attempt: one job must not end the others.
-func (r *run) handle(ctx context.Context, job Job) (value json.RawMessage, err error) {
+func (r *run) handle(ctx context.Context, h Handler, job Job) (value json.RawMessage, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			value, err = nil, &Failure{Reason: fmt.Sprintf("panic: %v", p), Stack: string(debug.Stack())}
 		}
 	}()
-	return r.w.cfg.Handler.Handle(ctx, job, reporter{r})
+	return h.Handle(ctx, job, reporter{r})
 }
 
 // continueSchedule adds the next iteration of the scheduler that made the job.

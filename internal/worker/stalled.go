@@ -14,8 +14,9 @@ const spread = 500 * time.Millisecond
 // again when the interval is over, so that the one may die.
 func (w *Worker) watchStalled(ctx context.Context) {
 	for {
-		wait := w.cfg.StalledInterval
-		recovered, err := w.cfg.Queue.RecoverStalled(ctx, wait, w.cfg.MaxStalled)
+		live := w.live.Load()
+		wait := live.stalledInterval
+		recovered, err := w.cfg.Queue.RecoverStalled(ctx, wait, live.maxStalled)
 		switch {
 		case err != nil && ctx.Err() == nil:
 			wait = min(wait, w.errs.report(w.log, w.cfg.Now(), "stalled check", err))

@@ -81,14 +81,15 @@ type Stats struct {
 
 // Worker works one queue.
 type Worker struct {
-	cfg Config
-	log *slog.Logger
+	cfg  Config // as it was at the start; what can change is read from live
+	live atomic.Pointer[settings]
+	log  *slog.Logger
 
 	mu         sync.Mutex
 	outcomes   []finished        // decided, not yet recorded
 	running    map[*run]struct{} // claimed and not yet recorded
 	executing  int               // of these, the ones without an outcome
-	free       int               // slots that neither run nor are asked for
+	free       int               // slots that neither run nor are asked for; see Update
 	flights    int               // script calls in the air
 	unanswered []lostClaim       // claims that may have brought jobs
 	hungry     bool              // the queue may have jobs for us
@@ -124,9 +125,33 @@ func New(cfg Config) (*Worker, error) {
 	if cfg.Handler == nil {
 		return nil, fmt.Errorf("worker of %s: no handler", cfg.Queue.KeyBase())
 	}
-	if cfg.Concurrency < 0 || cfg.Lock < 0 || cfg.StalledInterval < 0 || cfg.Timeout < 0 || cfg.MaxStalled < 0 {
-		return nil, fmt.Errorf("worker of %s: negative setting", cfg.Queue.KeyBase())
+	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("worker of %s: %w", cfg.Queue.KeyBase(), err)
 	}
+	cfg.setDefaults()
+	id := make([]byte, 16)
+	if _, err := rand.Read(id); err != nil {
+		return nil, fmt.Errorf("worker id: %w", err)
+	}
+	w := &Worker{
+		cfg: cfg, id: hex.EncodeToString(id), free: cfg.Concurrency, hungry: true,
+		running: map[*run]struct{}{}, kick: make(chan struct{}, 1), appetite: make(chan struct{}, 1),
+		log: cfg.Log.With("queue", cfg.Queue.KeyBase().String()),
+	}
+	w.live.Store(settingsOf(&cfg))
+	return w, nil
+}
+
+// check refuses numbers that mean nothing.
+func (cfg *Config) check() error {
+	if cfg.Concurrency < 0 || cfg.Lock < 0 || cfg.StalledInterval < 0 || cfg.Timeout < 0 || cfg.MaxStalled < 0 {
+		return errors.New("negative setting")
+	}
+	return nil
+}
+
+// setDefaults fills in what was left out.
+func (cfg *Config) setDefaults() {
 	cfg.Concurrency = orDefault(cfg.Concurrency, 1)
 	cfg.Lock = orDefault(cfg.Lock, 30*time.Second)
 	cfg.StalledInterval = orDefault(cfg.StalledInterval, 30*time.Second)
@@ -141,15 +166,6 @@ func New(cfg Config) (*Worker, error) {
 	if cfg.Random == nil {
 		cfg.Random = mathrand.Float64
 	}
-	id := make([]byte, 16)
-	if _, err := rand.Read(id); err != nil {
-		return nil, fmt.Errorf("worker id: %w", err)
-	}
-	return &Worker{
-		cfg: cfg, id: hex.EncodeToString(id), free: cfg.Concurrency, hungry: true,
-		running: map[*run]struct{}{}, kick: make(chan struct{}, 1), appetite: make(chan struct{}, 1),
-		log: cfg.Log.With("queue", cfg.Queue.KeyBase().String()),
-	}, nil
 }
 
 func orDefault[T int | time.Duration](v, otherwise T) T {
