@@ -57,7 +57,10 @@ func (c call) run(t testing.TB) (got answer) {
 			return all
 		},
 	}
-	defer a.close()
+	defer func() {
+		a.close()
+		*a = app{} // cobra keeps the flags of every tree for ever, and they point here
+	}()
 	defer func() {
 		if p := recover(); p != nil {
 			got.code = a.report(&bugError{value: p, stack: debug.Stack()})

@@ -31,6 +31,7 @@ func pathOf(c *cobra.Command) string { return strings.TrimPrefix(c.CommandPath()
 var baseArgs = map[string][]string{
 	"clean":           {"email", "--state", "failed", "--older-than", "0s"},
 	"completion":      {"bash"},
+	"demo":            {"--for", "1s"},
 	"drain":           {"email"},
 	"enqueue":         {"email", "queueId=1"},
 	"jobs":            {"email"},

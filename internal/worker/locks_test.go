@@ -44,11 +44,12 @@ func TestLongJobKeepsItsLock(t *testing.T) {
 	e := onRealRedis(t)
 	id := e.add("job", `{}`, queue.JobOptions{})
 	h := newHold()
-	cfg := worker.Config{Handler: h, Lock: 300 * time.Millisecond, StalledInterval: 100 * time.Millisecond}
+	// Long enough for a busy machine: it is renewed after a third of that.
+	cfg := worker.Config{Handler: h, Lock: time.Second, StalledInterval: 100 * time.Millisecond}
 	r := e.start(cfg)
 	e.start(cfg) // would run it again
 	<-h.started
-	for end := time.Now().Add(1500 * time.Millisecond); time.Now().Before(end); pass(20 * time.Millisecond) {
+	for end := time.Now().Add(2500 * time.Millisecond); time.Now().Before(end); pass(20 * time.Millisecond) {
 		if ttl := e.rdb.PTTL(e.ctx, e.key(id+":lock")).Val(); ttl <= 0 {
 			t.Fatalf("no lock: %v", ttl)
 		}
