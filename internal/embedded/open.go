@@ -63,7 +63,17 @@ const (
 // When several processes call it at once, they end up with the same server. A
 // log that cannot be opened is a *LogError, other trouble with the server
 // [ErrStart].
-func Open(ctx context.Context, o Options) (Info, error) {
+func Open(ctx context.Context, o Options) (Info, error) { return open(ctx, o, false) }
+
+// Reopen finds the server for somebody who was connected. One that was killed
+// is started anew, by whoever comes first. One that was stopped is not, and is
+// [ErrNotRunning] until somebody opens it. The server goes on starting when ctx
+// ends before that.
+func Reopen(ctx context.Context, o Options) (Info, error) { return open(ctx, o, true) }
+
+// open finds or starts a server; one that succeeds another is only started
+// where one was killed.
+func open(ctx context.Context, o Options, successor bool) (Info, error) {
 	if o.Fsync == "" {
 		o.Fsync = FsyncEverySecond
 	}
@@ -75,11 +85,15 @@ func Open(ctx context.Context, o Options) (Info, error) {
 	if info, err := find(ctx, o.Dir); err == nil || !errors.Is(err, ErrNotRunning) {
 		return info, err
 	}
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+	if successor {
+		if killed, err := wasKilled(o.Dir); err != nil || !killed {
+			return Info{}, errors.Join(ErrNotRunning, err)
+		}
+	} else if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return Info{}, fmt.Errorf("%w: %w", ErrStart, err)
 	}
 	for {
-		info, again, err := start(ctx, o)
+		info, again, err := start(ctx, o, successor)
 		if !again {
 			return info, err
 		}
@@ -115,8 +129,8 @@ func find(ctx context.Context, dir string) (Info, error) {
 
 // start starts a server and waits for it, or for the one that was faster. It
 // asks to be called again when that one ended meanwhile.
-func start(ctx context.Context, o Options) (info Info, again bool, err error) {
-	process, err := spawn(o)
+func start(ctx context.Context, o Options, successor bool) (info Info, again bool, err error) {
+	process, err := spawn(o, successor)
 	if err != nil {
 		return Info{}, false, err
 	}
@@ -133,6 +147,9 @@ func start(ctx context.Context, o Options) (info Info, again bool, err error) {
 		case <-ctx.Done():
 			return Info{}, false, context.Cause(ctx)
 		case code := <-ended:
+			if code == exitStopped {
+				return Info{}, false, ErrNotRunning
+			}
 			if code != exitRunning {
 				return Info{}, false, whyEnded(o.Dir, process.Process.Pid, code)
 			}
@@ -161,13 +178,14 @@ func start(ctx context.Context, o Options) (info Info, again bool, err error) {
 
 // spawn starts the server's process with nothing of ours: no terminal, no
 // working directory, no secrets in its environment.
-func spawn(o Options) (*exec.Cmd, error) {
+func spawn(o Options, successor bool) (*exec.Cmd, error) {
 	idle := o.IdleAfter
 	if idle == 0 {
 		idle = DefaultIdleAfter
 	}
 	text, err := json.Marshal(serverOptions{
 		Dir: o.Dir, Fsync: o.Fsync, IdleMs: idle.Milliseconds(), Version: o.Version, Temporary: o.Temporary,
+		Successor: successor,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrStart, err)

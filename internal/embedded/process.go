@@ -25,6 +25,7 @@ const (
 	exitFailed  = 1
 	exitUsage   = 2
 	exitRunning = 3
+	exitStopped = 4
 )
 
 // Fsync says how often the log is synced.
@@ -49,6 +50,8 @@ type serverOptions struct {
 	Version string `json:"version"`
 	// Temporary: the folder goes when the server does.
 	Temporary bool `json:"temporary,omitempty"`
+	// Successor: only where a server was killed.
+	Successor bool `json:"successor,omitempty"`
 }
 
 func (o serverOptions) idleAfter() time.Duration { return time.Duration(o.IdleMs) * time.Millisecond }
@@ -75,6 +78,8 @@ func RunServer(args []string) (code int, handled bool) {
 		return exitDone, true
 	case errors.Is(err, ErrRunning):
 		return exitRunning, true
+	case errors.Is(err, ErrNotRunning):
+		return exitStopped, true
 	}
 	return exitFailed, true
 }
@@ -87,6 +92,11 @@ func serveFolder(o serverOptions) (err error) {
 			_ = writeJSON(o.Dir, failureName, newFailure(err))
 		}
 		return err
+	}
+	if o.Successor { // with the folder locked, nobody can stop it in between
+		if killed, err := wasKilled(o.Dir); err != nil || !killed {
+			return errors.Join(ErrNotRunning, err, unlock())
+		}
 	}
 	defer func() {
 		if err != nil {

@@ -81,7 +81,7 @@ func TestSecondServer(t *testing.T) {
 	o := testOptions(t)
 	info := mustOpen(t, o)
 	o.Fsync = FsyncAlways
-	process, err := spawn(o)
+	process, err := spawn(o, false)
 	if err != nil {
 		t.Fatal(err)
 	}
