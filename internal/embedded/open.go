@@ -157,8 +157,13 @@ func start(ctx context.Context, o Options, successor bool) (info Info, again boo
 		case <-poll.C:
 		}
 		info, err := find(ctx, o.Dir)
+		info.Started = err == nil && info.PID == process.Process.Pid
+		if err == nil && !info.Started && !refused {
+			// Left to itself, ours might come to the folder only after the other
+			// one was stopped, and undo that.
+			continue
+		}
 		if err == nil {
-			info.Started = info.PID == process.Process.Pid
 			if info.Started && o.Warn != nil {
 				warnOfCut(o)
 			}
