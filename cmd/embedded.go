@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -260,17 +261,22 @@ func (a *app) useEmbedded(settings redisconn.Config) (redisconn.Config, error) {
 	}
 	fmt.Fprintf(a.streams.Err, "qctl: using the embedded store in %s; REDIS_URL or --redis names a Redis instead\n", render.Text(dir))
 	settings = embeddedSettings(settings, info)
-	settings.Locate = locateEmbedded(options)
+	settings.Locate = locateEmbedded(options, info)
 	return settings, nil
 }
 
 // locateEmbedded finds the store again for a command that was connected, and
-// starts it where it was killed. It has no terminal to warn on, which a
-// dashboard may have taken; the store's own log says what was cut off.
-func locateEmbedded(o embedded.Options) func(context.Context) (string, redisconn.Secret, error) {
+// starts it where it was killed. The first connection is made to the one that
+// was just opened, without another look. There is no terminal to warn on, which
+// a dashboard may have taken; the store's own log says what was cut off.
+func locateEmbedded(o embedded.Options, opened embedded.Info) func(context.Context) (string, redisconn.Secret, error) {
 	o.Warn = nil
+	var looked atomic.Bool
 	return func(ctx context.Context) (string, redisconn.Secret, error) {
-		info, err := embedded.Reopen(ctx, o)
+		info, err := opened, error(nil)
+		if looked.Swap(true) {
+			info, err = embedded.Reopen(ctx, o)
+		}
 		return info.Addr, redisconn.NewSecret(info.Password), err
 	}
 }

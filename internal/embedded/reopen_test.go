@@ -156,3 +156,14 @@ func TestReopenWhileStopping(t *testing.T) {
 		t.Errorf("a successor of nobody ended with %v", err)
 	}
 }
+
+// BenchmarkReopen is what a look at a server that runs adds to a connection.
+func BenchmarkReopen(b *testing.B) {
+	o := testOptions(b)
+	mustOpen(b, o)
+	for b.Loop() {
+		if _, err := Reopen(b.Context(), o); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
