@@ -167,8 +167,8 @@ func TestTopAloneAfterKill(t *testing.T) {
 	s.start()
 	redistest.WaitFor(t, 30*time.Second, "the list", func() bool { return s.shows("email") })
 	killAlone(t, env)
-	devJobs(t, env, "after", 1)
-	redistest.WaitFor(t, 30*time.Second, "another queue", func() bool { return s.shows("dev") })
+	must(t, env, "enqueue", "email", "queueId=2")
+	redistest.WaitFor(t, 30*time.Second, "another job", func() bool { return s.shows("2 waiting") })
 	if _, err := s.master.WriteString("q"); err != nil {
 		t.Fatal(err)
 	}
