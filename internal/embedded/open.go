@@ -36,6 +36,8 @@ type Options struct {
 	Temporary bool
 	// Version is that of this binary, to be shown.
 	Version string
+	// compactAbove is the size at which the log is rewritten, for tests.
+	compactAbove int64
 	// Warn gets a line about what the user should know. It may be nil.
 	Warn func(text string)
 }
@@ -190,7 +192,7 @@ func spawn(o Options, successor bool) (*exec.Cmd, error) {
 	}
 	text, err := json.Marshal(serverOptions{
 		Dir: o.Dir, Fsync: o.Fsync, IdleMs: idle.Milliseconds(), Version: o.Version, Temporary: o.Temporary,
-		Successor: successor,
+		Successor: successor, CompactAbove: o.compactAbove,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrStart, err)

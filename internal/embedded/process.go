@@ -52,6 +52,8 @@ type serverOptions struct {
 	Temporary bool `json:"temporary,omitempty"`
 	// Successor: only where a server was killed.
 	Successor bool `json:"successor,omitempty"`
+	// CompactAbove is lower in tests.
+	CompactAbove int64 `json:"compactAbove,omitempty"`
 }
 
 func (o serverOptions) idleAfter() time.Duration { return time.Duration(o.IdleMs) * time.Millisecond }
@@ -121,6 +123,9 @@ func serveLocked(o serverOptions, log *slog.Logger) error {
 	store, torn, err := openStore(folder(o.Dir), time.Now, o.Fsync == FsyncAlways, log)
 	if err != nil {
 		return err
+	}
+	if o.CompactAbove > 0 {
+		store.compactAbove = o.CompactAbove
 	}
 	listener, password, err := listen(o.Dir)
 	if err != nil {
