@@ -59,20 +59,8 @@ func (s *store) startCompaction() {
 // run is all of a compaction.
 func (c *compaction) run(s *store) {
 	err := c.write(s)
-	for range catchUpRounds {
-		if err == nil {
-			err = c.settle(s)
-		}
-		if err == nil {
-			s.mu.Lock()
-			err = c.finish(s)
-			s.mu.Unlock()
-		}
-		if !errors.Is(err, errNotYet) {
-			break
-		}
-		s.journal.awaitSync()
-		err = nil
+	if err == nil {
+		err = c.takeOver(s)
 	}
 	if err == nil {
 		// The end of the new log, and its name, are not on the disk yet.
@@ -119,6 +107,24 @@ func (c *compaction) write(s *store) (err error) {
 		return err
 	}
 	return c.snapshot(s)
+}
+
+// takeOver puts the new log in place at the first moment that lets it be done
+// quickly.
+func (c *compaction) takeOver(s *store) error {
+	for range catchUpRounds {
+		if err := c.settle(s); err != nil {
+			return err
+		}
+		s.mu.Lock()
+		err := c.finish(s)
+		s.mu.Unlock()
+		if !errors.Is(err, errNotYet) {
+			return err
+		}
+		s.journal.awaitSync()
+	}
+	return errNotYet
 }
 
 // settle has nearly all that was appended meanwhile in the new log and on the

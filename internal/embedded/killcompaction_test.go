@@ -25,7 +25,7 @@ func TestKilledInCompaction(t *testing.T) {
 			const writers = 4
 			l := &ledger{answered: make([]int64, writers), sent: make([]int64, writers)}
 			halfWritten, exchanged := 0, 0
-			for round := range max(kills(t), 4) {
+			for round := range max(kills(t)*2/5, 4) {
 				info := mustOpen(t, o)
 				if n := sizeOf(o.Dir, nextName); n >= 0 {
 					t.Fatalf("round %d: %d bytes of a half-written log are left", round, n)
@@ -69,7 +69,7 @@ func TestKilledInCompaction(t *testing.T) {
 
 // What is written to have the log rewritten again and again, and how large it is.
 const (
-	fillKeys  = 20_000
+	fillKeys  = 10_000
 	fillValue = 200
 	fillBytes = fillKeys * fillValue
 )
