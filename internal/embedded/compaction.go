@@ -31,8 +31,11 @@ type compaction struct {
 // many rounds against fast writers, or a slow disk, it is put off: commands
 // never wait for more.
 const (
-	catchUpBytes  = 256 << 10
-	catchUpSync   = 200 * time.Millisecond
+	catchUpBytes = 256 << 10
+	catchUpSync  = 200 * time.Millisecond
+	// Where commands have to wait for a sync, a moment is awaited for some rounds
+	// in which the disk is quick.
+	quickSync     = 20 * time.Millisecond
 	catchUpRounds = 20
 )
 
@@ -131,7 +134,7 @@ func (c *compaction) takeOver(s *store) error {
 // disk, without the store's lock but for a look at how far the old one has
 // grown. What comes in during a sync is copied once more.
 func (c *compaction) settle(s *store) error {
-	for range catchUpRounds {
+	for round := range catchUpRounds {
 		if err := c.catchUp(s); err != nil {
 			return err
 		}
@@ -140,7 +143,11 @@ func (c *compaction) settle(s *store) error {
 			return err
 		}
 		c.safe = before
-		if s.now().Sub(started) <= catchUpSync {
+		limit := catchUpSync
+		if s.always && round < catchUpRounds/2 {
+			limit = quickSync
+		}
+		if s.now().Sub(started) <= limit {
 			return c.catchUp(s)
 		}
 	}
