@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +23,9 @@ func newEmbeddedCommand(a *app) *cobra.Command {
 		Long: `Without --redis and REDIS_URL, qctl keeps jobs in a store of its own: a small
 background process on this machine, started by the first command that needs it,
 with a log on disk, so that commands in several terminals share the jobs. It
-stops by itself when nothing has been connected for five minutes.
+stops by itself when nothing has been connected for five minutes. Commands that
+go on, as a worker, find it again after it was killed or stopped, and start it
+where it was killed.
 
 QCTL_EMBEDDED_DIR is its folder, by default qctl/embedded in the user's folder
 for state ($XDG_STATE_HOME or ~/.local/state). Killing the process loses nothing
@@ -74,9 +77,10 @@ func newEmbeddedStopCommand(a *app) *cobra.Command {
 	return a.printsRows(&cobra.Command{
 		Use:   "stop",
 		Short: "Stop the embedded store; the jobs stay",
-		Long: `Stop the embedded store. Workers and dashboards that are connected lose their
-connection; the jobs stay on disk, and the next command that needs the store
-starts it again. A store that does not run is no error.`,
+		Long: `Stop the embedded store. The jobs stay on disk, and the next command that needs
+the store starts it again. Workers and dashboards that are connected lose their
+connection, do not start it, and go on once it runs. A store that does not run
+is no error.`,
 		Example: `  qctl embedded stop
   qctl embedded stop --timeout 10s
   QCTL_EMBEDDED_DIR=/tmp/try qctl embedded stop`,
@@ -256,7 +260,25 @@ func (a *app) useEmbedded(settings redisconn.Config) (redisconn.Config, error) {
 		return settings, err
 	}
 	fmt.Fprintf(a.streams.Err, "qctl: using the embedded store in %s; REDIS_URL or --redis names a Redis instead\n", render.Text(dir))
-	return embeddedSettings(settings, info), nil
+	settings = embeddedSettings(settings, info)
+	settings.Locate = locateEmbedded(options, info)
+	return settings, nil
+}
+
+// locateEmbedded finds the store again for a command that was connected, and
+// starts it where it was killed. The first connection is made to the one that
+// was just opened, without another look. There is no terminal to warn on, which
+// a dashboard may have taken; the store's own log says what was cut off.
+func locateEmbedded(o embedded.Options, opened embedded.Info) func(context.Context) (string, redisconn.Secret, error) {
+	o.Warn = nil
+	var looked atomic.Bool
+	return func(ctx context.Context) (string, redisconn.Secret, error) {
+		info, err := opened, error(nil)
+		if looked.Swap(true) {
+			info, err = embedded.Reopen(ctx, o)
+		}
+		return info.Addr, redisconn.NewSecret(info.Password), err
+	}
 }
 
 // embeddedSettings lead to an embedded store that runs.

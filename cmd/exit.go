@@ -101,6 +101,7 @@ var outcomes = []outcome{
 	{is(embedded.ErrCorruptLog), exitCorrupt, "restore its folder from a backup, or: qctl embedded reset"},
 	{is(embedded.ErrLogVersion), exitCorrupt, "use the qctl that wrote it, or: qctl embedded reset"},
 	{is(embedded.ErrStart), exitUnreachable, "qctl embedded status names the folder; server.log in it may say why"},
+	{is(embedded.ErrNotRunning), exitUnreachable, "the next command that needs it starts it, qctl stats for one"},
 	{is(errDemoStore), exitUnreachable, "start the demo again: nothing of it is kept"},
 	{as[*redisconn.ConfigError], exitUsage, ""},
 	{is(queue.ErrInvalidName), exitUsage, ""},

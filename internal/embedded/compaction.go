@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"sync/atomic"
+	"time"
 )
 
 // nextName is the log that a compaction writes beside the one in use.
@@ -20,18 +21,28 @@ type compaction struct {
 	// old is a handle of its own on the log in use.
 	old  file
 	next file
-	// read is how far the old log is in the new one; size and base are of that.
-	read, size, base int64
+	// read is how far the old log is in the new one, and safe how far it is there
+	// on the disk; size and base are of the new one.
+	read, safe, size, base int64
 }
 
 // How a compaction catches up before commands have to wait: until less is
-// missing than this, or after so many rounds against fast writers.
+// missing than this, and what is not on the disk is younger than that. After so
+// many rounds against fast writers, or a slow disk, it is put off: commands
+// never wait for more.
 const (
-	catchUpBytes  = 256 << 10
+	catchUpBytes = 256 << 10
+	catchUpSync  = 200 * time.Millisecond
+	// Where commands have to wait for a sync, a moment is awaited for some rounds
+	// in which the disk is quick.
+	quickSync     = 20 * time.Millisecond
 	catchUpRounds = 20
 )
 
-var errCompactionEnded = errors.New("the compaction was called off")
+var (
+	errCompactionEnded = errors.New("the compaction was called off")
+	errNotYet          = errors.New("too much is written for the log to be exchanged")
+)
 
 // startCompaction rewrites the log beside the store's work.
 func (s *store) startCompaction() {
@@ -44,23 +55,36 @@ func (s *store) startCompaction() {
 	s.compacting = c
 	go func() {
 		defer close(c.done)
-		err := c.write(s)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if err == nil {
-			err = c.finish(s)
-		}
-		if err != nil {
-			c.discard(s.journal.disk)
-		}
-		s.compacting = nil
-		switch {
-		case err == nil:
-			s.compactNext = 0
-		case !errors.Is(err, errCompactionEnded):
-			s.compactionFailed(err)
-		}
+		c.run(s)
 	}()
+}
+
+// run is all of a compaction.
+func (c *compaction) run(s *store) {
+	err := c.write(s)
+	if err == nil {
+		err = c.takeOver(s)
+	}
+	if err == nil {
+		// The end of the new log, and its name, are not on the disk yet.
+		if err := s.sync(); err != nil {
+			s.log.Error("the log could not be synced", "error", err)
+		}
+	}
+	// With its last handle the blocks of the old log are freed, which takes long.
+	_ = c.close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		c.discard(s.journal.disk)
+	}
+	s.compacting = nil
+	switch {
+	case err == nil:
+		s.compactNext = 0
+	case !errors.Is(err, errCompactionEnded):
+		s.compactionFailed(err)
+	}
 }
 
 // compactionFailed has the log grow on for a while.
@@ -80,24 +104,54 @@ func (s *store) endCompaction() {
 	}
 }
 
-// write makes the new log, without the store's lock but for a look at how far
-// the old one has grown.
+// write makes the new log as it was when the compaction began.
 func (c *compaction) write(s *store) (err error) {
 	if c.next, err = s.journal.disk.create(nextName); err != nil {
 		return err
 	}
-	if err := c.snapshot(s); err != nil {
-		return err
+	return c.snapshot(s)
+}
+
+// takeOver puts the new log in place at the first moment that lets it be done
+// quickly.
+func (c *compaction) takeOver(s *store) error {
+	for range catchUpRounds {
+		if err := c.settle(s); err != nil {
+			return err
+		}
+		s.mu.Lock()
+		err := c.finish(s)
+		s.mu.Unlock()
+		if !errors.Is(err, errNotYet) {
+			return err
+		}
+		s.journal.awaitSync()
 	}
-	if err := c.catchUp(s); err != nil {
-		return err
+	return errNotYet
+}
+
+// settle has nearly all that was appended meanwhile in the new log and on the
+// disk, without the store's lock but for a look at how far the old one has
+// grown. What comes in during a sync is copied once more.
+func (c *compaction) settle(s *store) error {
+	for round := range catchUpRounds {
+		if err := c.catchUp(s); err != nil {
+			return err
+		}
+		before, started := c.read, s.now()
+		if err := c.next.Sync(); err != nil {
+			return err
+		}
+		c.safe = before
+		limit := catchUpSync
+		if s.always && round < catchUpRounds/2 {
+			limit = quickSync
+		}
+		if s.now().Sub(started) <= limit {
+			return c.catchUp(s)
+		}
 	}
-	// With this, little is left to be synced while commands wait; what comes in
-	// during it is copied once more, since the last sync would else take long.
-	if err := c.next.Sync(); err != nil {
-		return err
-	}
-	return c.catchUp(s)
+	return errNotYet
 }
 
 // catchUp copies what was appended meanwhile.
@@ -107,13 +161,13 @@ func (c *compaction) catchUp(s *store) error {
 		until := s.journal.size
 		s.mu.Unlock()
 		if until-c.read <= catchUpBytes {
-			break
+			return nil
 		}
 		if err := c.copyUntil(until); err != nil {
 			return err
 		}
 	}
-	return nil
+	return errNotYet
 }
 
 // snapshot writes what the old log made of the keyspace.
@@ -167,22 +221,43 @@ func (c *compaction) copyUntil(until int64) error {
 	return nil
 }
 
-// finish copies what is missing and puts the new log in place. The lock is held.
+// finish copies what is missing and puts the new log in place. The lock is
+// held, so the disk is not waited for where a second may be lost: what is not on
+// it yet is younger than that, and synced at once afterwards. With every answer
+// synced, the rest is as well: that is one sync more of the kind that each
+// command waits for.
 func (c *compaction) finish(s *store) error {
-	if c.stop.Load() || s.journal.unsafe.Load() != nil {
+	j := s.journal
+	if c.stop.Load() || j.unsafe.Load() != nil {
 		return errCompactionEnded // the old log was replaced, or must not be trusted
 	}
-	if err := c.copyUntil(s.journal.size); err != nil {
+	if j.size-c.read > catchUpBytes {
+		return errNotYet
+	}
+	if s.always {
+		j.syncMu.Lock()
+	} else if !j.syncMu.TryLock() {
+		return errNotYet // the old log is being synced
+	}
+	defer j.syncMu.Unlock()
+	if err := c.copyUntil(j.size); err != nil {
 		return err
 	}
-	err := c.next.Sync()
-	if err := errors.Join(err, c.close()); err != nil {
-		return err
+	if s.always {
+		if err := c.next.Sync(); err != nil {
+			return err
+		}
+		c.safe = c.read
 	}
-	return s.journal.exchange(nextName, c.size, c.base)
+	if !renamesOverOpen {
+		if err := c.close(); err != nil {
+			return err
+		}
+	}
+	return j.exchange(nextName, c.size, c.base, c.read-c.safe)
 }
 
-// close closes both files; some systems do not rename over an open one.
+// close closes both files.
 func (c *compaction) close() error {
 	var err error
 	for _, f := range []*file{&c.old, &c.next} {

@@ -30,7 +30,7 @@ func logSize(s *store) int64 {
 }
 
 // stepping is a disk that calls before each step on the log that a compaction
-// writes, and after its renaming.
+// writes, after its renaming, and before that is made to last.
 type stepping struct {
 	*failing
 	step func(what string)
@@ -55,6 +55,11 @@ func (d stepping) rename(from, to string) error {
 	err := d.failing.rename(from, to)
 	d.step("renamed")
 	return err
+}
+
+func (d stepping) sync() error {
+	d.step("name")
+	return d.failing.sync()
 }
 
 type steppingFile struct {

@@ -80,10 +80,15 @@ func infoFields(text string) map[string]string {
 
 // Stop ends the server and returns once it has let go of the folder. Its
 // clients lose their connections. It returns ErrNotRunning when there was none.
+// Afterwards the store stays stopped until it is opened, also when it had been
+// killed and somebody was about to [Reopen] it.
 func Stop(ctx context.Context, dir string) error {
 	unlock, err := stopAndLock(ctx, dir)
 	if unlock == nil {
 		return err
+	}
+	if removeErr := removeFile(dir, addressName); removeErr != nil {
+		err = errors.Join(err, removeErr)
 	}
 	return errors.Join(err, unlock())
 }

@@ -39,7 +39,8 @@
 // store goes on: the log is replayed into a second keyspace, which for that time
 // takes as much memory as the first, written as a snapshot beside it, and what
 // was appended meanwhile is copied behind. Commands wait for the last 256 KB of
-// that, a sync and a rename.
+// that and a rename, and with [FsyncAlways] for a sync of these; when more is
+// written than can be copied, the rewrite is put off instead.
 //
 // A process that is killed loses nothing that it answered, because every record
 // is handed to the system before the answer. A machine that loses its power

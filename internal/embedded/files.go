@@ -55,6 +55,16 @@ type address struct {
 	CutAt int64 `json:"cutAt,omitempty"`
 }
 
+// wasKilled reports whether the last server had no time to remove its address,
+// unless there is one still.
+func wasKilled(dir string) (bool, error) {
+	_, err := os.Stat(filepath.Join(dir, addressName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // failure is why a server did not come up, for whoever started it.
 type failure struct {
 	PID     int    `json:"pid"`

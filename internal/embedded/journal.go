@@ -26,9 +26,11 @@ type journal struct {
 	torn bool
 	need int
 
-	// syncMu is held while the file is synced or exchanged.
+	// syncMu is held while the file is synced or exchanged. moved is set while the
+	// name of a new file may not be on the disk.
 	syncMu sync.Mutex
 	f      file
+	moved  bool
 	// appended counts the bytes written since the start, synced those that are safe.
 	appended, synced atomic.Int64
 	// unsafe is why a sync failed: what is in the file is unknown then.
@@ -138,19 +140,39 @@ func (j *journal) ready() error {
 func (j *journal) sync(until int64) error {
 	j.syncMu.Lock()
 	defer j.syncMu.Unlock()
-	if j.synced.Load() >= until {
+	if j.synced.Load() >= until && !j.moved {
 		return nil
 	}
 	if err := j.unsafe.Load(); err != nil {
 		return *err
 	}
 	target := j.appended.Load()
-	if err := j.f.Sync(); err != nil {
+	err := j.f.Sync()
+	if err == nil {
+		err = j.syncName()
+	}
+	if err != nil {
 		j.unsafe.Store(&err)
 		return err
 	}
 	j.synced.Store(target)
 	return nil
+}
+
+// syncName makes the renaming of a new file last. syncMu is held.
+func (j *journal) syncName() error {
+	if !j.moved {
+		return nil
+	}
+	err := j.disk.sync()
+	j.moved = err != nil
+	return err
+}
+
+// awaitSync waits for the end of a sync that runs.
+func (j *journal) awaitSync() {
+	j.syncMu.Lock()
+	defer j.syncMu.Unlock()
 }
 
 // replace puts a snapshot in the place of the log. After an error the old log
@@ -170,23 +192,23 @@ func (j *journal) replace(snapshot func(write func([]effect) error) error) (err 
 	if err != nil {
 		return errors.Join(err, j.disk.remove(newName))
 	}
-	return j.exchange(newName, size, size)
-}
-
-// exchange puts a log that is complete and safe in the place of this one; base
-// is where its snapshot ends. After an error one of the two is there.
-func (j *journal) exchange(name string, size, base int64) (err error) {
 	j.syncMu.Lock()
 	defer j.syncMu.Unlock()
+	return errors.Join(j.exchange(newName, size, size, 0), j.syncName())
+}
+
+// exchange puts a log that is complete in the place of this one; base is where
+// its snapshot ends, and unsynced how many bytes at its end may not be on the
+// disk. After an error one of the two is there. syncMu is held.
+func (j *journal) exchange(name string, size, base, unsynced int64) (err error) {
 	if j.f != nil {
 		// Some systems do not rename over an open file.
 		_ = j.f.Close()
 	}
 	renameErr := j.disk.rename(name, logName)
 	if renameErr == nil {
-		renameErr = j.disk.sync()
-		j.size, j.base, j.torn = size, base, false
-		j.synced.Store(j.appended.Load())
+		j.size, j.base, j.torn, j.moved = size, base, false, true
+		j.synced.Store(j.appended.Load() - unsynced)
 		j.unsafe.Store(nil)
 	}
 	j.f, err = j.disk.open(logName)

@@ -126,11 +126,7 @@ func (l *ledger) killDuringWrites(t *testing.T, rdb *redis.Client, pid int, afte
 	for _, n := range l.answered {
 		target += n
 	}
-	var group sync.WaitGroup
-	for w := range l.sent {
-		group.Go(func() { l.write(t, rdb, w) })
-	}
-	eventually(t, "enough answers", func() bool {
+	l.killWhen(t, rdb, pid, "enough answers", func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		sum := int64(0)
@@ -139,10 +135,20 @@ func (l *ledger) killDuringWrites(t *testing.T, rdb *redis.Client, pid int, afte
 		}
 		return sum >= target
 	})
+}
+
+// killWhen has all writers write, and kills the server at a moment.
+func (l *ledger) killWhen(t *testing.T, rdb *redis.Client, pid int, what string, moment func() bool) {
+	t.Helper()
 	process, err := os.FindProcess(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
+	var group sync.WaitGroup
+	for w := range l.sent {
+		group.Go(func() { l.write(t, rdb, w) })
+	}
+	eventually(t, what, moment)
 	if err := process.Kill(); err != nil {
 		t.Fatal(err)
 	}

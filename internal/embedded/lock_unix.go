@@ -11,6 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// renamesOverOpen tells whether a file may be renamed over one that is open.
+const renamesOverOpen = true
+
 // lockFolder takes the folder for this process. It ends with the process,
 // however that ends. Another holder is ErrRunning.
 func lockFolder(dir string) (unlock func() error, err error) {

@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// renamesOverOpen tells whether a file may be renamed over one that is open.
+const renamesOverOpen = false
+
 // lockFolder takes the folder for this process. It ends with the process,
 // however that ends. Another holder is ErrRunning.
 func lockFolder(dir string) (unlock func() error, err error) {

@@ -36,6 +36,8 @@ type Options struct {
 	Temporary bool
 	// Version is that of this binary, to be shown.
 	Version string
+	// compactAbove is the size at which the log is rewritten, for tests.
+	compactAbove int64
 	// Warn gets a line about what the user should know. It may be nil.
 	Warn func(text string)
 }
@@ -63,7 +65,17 @@ const (
 // When several processes call it at once, they end up with the same server. A
 // log that cannot be opened is a *LogError, other trouble with the server
 // [ErrStart].
-func Open(ctx context.Context, o Options) (Info, error) {
+func Open(ctx context.Context, o Options) (Info, error) { return open(ctx, o, false) }
+
+// Reopen finds the server for somebody who was connected. One that was killed
+// is started anew, by whoever comes first. One that was stopped is not, and is
+// [ErrNotRunning] until somebody opens it. The server goes on starting when ctx
+// ends before that.
+func Reopen(ctx context.Context, o Options) (Info, error) { return open(ctx, o, true) }
+
+// open finds or starts a server; one that succeeds another is only started
+// where one was killed.
+func open(ctx context.Context, o Options, successor bool) (Info, error) {
 	if o.Fsync == "" {
 		o.Fsync = FsyncEverySecond
 	}
@@ -75,11 +87,15 @@ func Open(ctx context.Context, o Options) (Info, error) {
 	if info, err := find(ctx, o.Dir); err == nil || !errors.Is(err, ErrNotRunning) {
 		return info, err
 	}
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+	if successor {
+		if killed, err := wasKilled(o.Dir); err != nil || !killed {
+			return Info{}, errors.Join(ErrNotRunning, err)
+		}
+	} else if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return Info{}, fmt.Errorf("%w: %w", ErrStart, err)
 	}
 	for {
-		info, again, err := start(ctx, o)
+		info, again, err := start(ctx, o, successor)
 		if !again {
 			return info, err
 		}
@@ -115,8 +131,8 @@ func find(ctx context.Context, dir string) (Info, error) {
 
 // start starts a server and waits for it, or for the one that was faster. It
 // asks to be called again when that one ended meanwhile.
-func start(ctx context.Context, o Options) (info Info, again bool, err error) {
-	process, err := spawn(o)
+func start(ctx context.Context, o Options, successor bool) (info Info, again bool, err error) {
+	process, err := spawn(o, successor)
 	if err != nil {
 		return Info{}, false, err
 	}
@@ -133,6 +149,9 @@ func start(ctx context.Context, o Options) (info Info, again bool, err error) {
 		case <-ctx.Done():
 			return Info{}, false, context.Cause(ctx)
 		case code := <-ended:
+			if code == exitStopped {
+				return Info{}, false, ErrNotRunning
+			}
 			if code != exitRunning {
 				return Info{}, false, whyEnded(o.Dir, process.Process.Pid, code)
 			}
@@ -140,8 +159,13 @@ func start(ctx context.Context, o Options) (info Info, again bool, err error) {
 		case <-poll.C:
 		}
 		info, err := find(ctx, o.Dir)
+		info.Started = err == nil && info.PID == process.Process.Pid
+		if err == nil && !info.Started && !refused {
+			// Left to itself, ours might come to the folder only after the other
+			// one was stopped, and undo that.
+			continue
+		}
 		if err == nil {
-			info.Started = info.PID == process.Process.Pid
 			if info.Started && o.Warn != nil {
 				warnOfCut(o)
 			}
@@ -161,13 +185,14 @@ func start(ctx context.Context, o Options) (info Info, again bool, err error) {
 
 // spawn starts the server's process with nothing of ours: no terminal, no
 // working directory, no secrets in its environment.
-func spawn(o Options) (*exec.Cmd, error) {
+func spawn(o Options, successor bool) (*exec.Cmd, error) {
 	idle := o.IdleAfter
 	if idle == 0 {
 		idle = DefaultIdleAfter
 	}
 	text, err := json.Marshal(serverOptions{
 		Dir: o.Dir, Fsync: o.Fsync, IdleMs: idle.Milliseconds(), Version: o.Version, Temporary: o.Temporary,
+		Successor: successor, CompactAbove: o.compactAbove,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrStart, err)

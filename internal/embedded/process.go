@@ -25,6 +25,7 @@ const (
 	exitFailed  = 1
 	exitUsage   = 2
 	exitRunning = 3
+	exitStopped = 4
 )
 
 // Fsync says how often the log is synced.
@@ -49,6 +50,10 @@ type serverOptions struct {
 	Version string `json:"version"`
 	// Temporary: the folder goes when the server does.
 	Temporary bool `json:"temporary,omitempty"`
+	// Successor: only where a server was killed.
+	Successor bool `json:"successor,omitempty"`
+	// CompactAbove is lower in tests.
+	CompactAbove int64 `json:"compactAbove,omitempty"`
 }
 
 func (o serverOptions) idleAfter() time.Duration { return time.Duration(o.IdleMs) * time.Millisecond }
@@ -75,6 +80,8 @@ func RunServer(args []string) (code int, handled bool) {
 		return exitDone, true
 	case errors.Is(err, ErrRunning):
 		return exitRunning, true
+	case errors.Is(err, ErrNotRunning):
+		return exitStopped, true
 	}
 	return exitFailed, true
 }
@@ -87,6 +94,11 @@ func serveFolder(o serverOptions) (err error) {
 			_ = writeJSON(o.Dir, failureName, newFailure(err))
 		}
 		return err
+	}
+	if o.Successor { // with the folder locked, nobody can stop it in between
+		if killed, err := wasKilled(o.Dir); err != nil || !killed {
+			return errors.Join(ErrNotRunning, err, unlock())
+		}
 	}
 	defer func() {
 		if err != nil {
@@ -111,6 +123,9 @@ func serveLocked(o serverOptions, log *slog.Logger) error {
 	store, torn, err := openStore(folder(o.Dir), time.Now, o.Fsync == FsyncAlways, log)
 	if err != nil {
 		return err
+	}
+	if o.CompactAbove > 0 {
+		store.compactAbove = o.CompactAbove
 	}
 	listener, password, err := listen(o.Dir)
 	if err != nil {

@@ -81,7 +81,7 @@ func TestSecondServer(t *testing.T) {
 	o := testOptions(t)
 	info := mustOpen(t, o)
 	o.Fsync = FsyncAlways
-	process, err := spawn(o)
+	process, err := spawn(o, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,36 +288,4 @@ func BenchmarkCommand(b *testing.B) {
 		}
 		_ = rdb.Close()
 	}
-}
-
-// BenchmarkCompaction reports how long a compaction of a million keys takes, and
-// for how long a command waited at most while it went on.
-func BenchmarkCompaction(b *testing.B) {
-	s := openAt(b, folder(b.TempDir()), time.Now)
-	defer closeStore(b, s)
-	s.compactAbove = 1 << 40 // not by itself
-	value := strings.Repeat("v", 100)
-	for i := range 250_000 {
-		s.do([]string{"HSET", fmt.Sprintf("bull:email:%d", i), "name", "send", "data", value, "opts", "{}", "timestamp", "1"})
-		s.do([]string{"ZADD", "bull:email:failed", fmt.Sprint(i), fmt.Sprint(i)})
-		for k := range 3 {
-			s.do([]string{"SET", fmt.Sprintf("bull:email:%d:%d", i, k), value})
-		}
-	}
-	var longest, took time.Duration
-	for b.Loop() {
-		started := time.Now()
-		s.mu.Lock()
-		s.startCompaction()
-		s.mu.Unlock()
-		for i := 0; compacting(s); i++ {
-			before := time.Now()
-			s.do([]string{"SET", fmt.Sprintf("other:%d", i%1000), value})
-			longest = max(longest, time.Since(before))
-			<-time.After(time.Millisecond)
-		}
-		took = time.Since(started)
-	}
-	b.ReportMetric(float64(longest.Microseconds())/1000, "longest-ms")
-	b.ReportMetric(float64(took.Milliseconds()), "compaction-ms")
 }

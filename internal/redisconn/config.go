@@ -1,6 +1,7 @@
 package redisconn
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"time"
@@ -31,6 +32,13 @@ type Config struct {
 	Username string
 	Password Secret
 	DB       int
+
+	// Locate is asked before each connection that is made where the server is and
+	// what its password is, in place of the address and the password of URLs,
+	// which only describe it then. DialTimeout bounds it together with the dial. It
+	// is for a server that comes back elsewhere, and nil for those that stay where
+	// they are. What it fails with is an error of connecting.
+	Locate func(ctx context.Context) (addr string, password Secret, err error)
 
 	TLS TLS
 
@@ -185,6 +193,8 @@ func (c Config) check(t target) error {
 		problem = "TLS settings need a rediss:// address"
 	case c.SentinelName == "" && !c.SentinelPassword.IsZero():
 		problem = "a sentinel password needs a sentinel name"
+	case c.Locate != nil && (c.Cluster || c.SentinelName != "" || t.scheme != schemePlain || t.username != ""):
+		problem = "a server that is looked for is a single one, over TCP and without a user"
 	case (c.TLS.CertFile == "") != (c.TLS.KeyFile == ""):
 		problem = "a client certificate needs both its file and its key's"
 	case c.DialTimeout < 0 || c.ReadTimeout < 0 || c.WriteTimeout < 0 || c.PoolSize < 0:

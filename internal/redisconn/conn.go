@@ -81,7 +81,7 @@ func (c *Conn) Close() error { return c.shared.Close() }
 // options returns what all kinds of clients have in common.
 func (c *Conn) options() *redis.UniversalOptions {
 	readTimeout := cmp.Or(c.config.ReadTimeout, defaultReadTimeout)
-	return &redis.UniversalOptions{
+	options := &redis.UniversalOptions{
 		Addrs:            c.target.addrs,
 		MasterName:       c.config.SentinelName,
 		SentinelPassword: c.config.SentinelPassword.Reveal(),
@@ -113,6 +113,10 @@ func (c *Conn) options() *redis.UniversalOptions {
 			Mode: maintnotifications.ModeDisabled,
 		},
 	}
+	if c.config.Locate != nil {
+		options.Dialer, options.Password = c.dialLocated, ""
+	}
+	return options
 }
 
 // open makes a client of the kind that the settings ask for.

@@ -157,6 +157,26 @@ func TestTerminalIsRestored(t *testing.T) {
 	}
 }
 
+// The dashboard has the embedded store back after a kill, alone with it, and
+// shows what comes next.
+func TestTopAloneAfterKill(t *testing.T) {
+	t.Parallel()
+	env, _ := ownStore(t)
+	must(t, env, "enqueue", "email", "queueId=1")
+	s := openScreen(t, 24, 80, append(env, "TERM=xterm-256color", "LANG=C.UTF-8"), "top")
+	s.start()
+	redistest.WaitFor(t, 30*time.Second, "the list", func() bool { return s.shows("email") })
+	killAlone(t, env)
+	must(t, env, "enqueue", "email", "queueId=2")
+	redistest.WaitFor(t, 30*time.Second, "another job", func() bool { return s.shows("2 waiting") })
+	if _, err := s.master.WriteString("q"); err != nil {
+		t.Fatal(err)
+	}
+	if code := s.end(); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+}
+
 // Tables are readable in the poorest terminals.
 func TestPoorTerminals(t *testing.T) {
 	t.Parallel()
