@@ -29,8 +29,17 @@ type screen struct {
 	shown bytes.Buffer // everything that was ever sent to the screen
 }
 
-// onScreen starts qctl on a terminal of 100 columns and 30 lines.
+// onScreen starts qctl on a terminal, with no Redis.
 func onScreen(t *testing.T, args ...string) *screen {
+	t.Helper()
+	program := exec.CommandContext(t.Context(), "qctl", args...)
+	tmp := t.TempDir()
+	program.Env = append(os.Environ(), "TERM=xterm-256color", "LANG=C.UTF-8", "LC_ALL=", "TMPDIR="+tmp, "REDIS_URL=redis://127.0.0.1:1")
+	return startOnScreen(t, program, tmp)
+}
+
+// startOnScreen starts a program on a terminal of 100 columns and 30 lines.
+func startOnScreen(t *testing.T, program *exec.Cmd, tmp string) *screen {
 	t.Helper()
 	ends, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
@@ -46,10 +55,8 @@ func onScreen(t *testing.T, args ...string) *screen {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &screen{t: t, ends: ends, tmp: t.TempDir(), over: make(chan struct{})}
-	s.program = exec.CommandContext(t.Context(), "qctl", args...)
+	s := &screen{t: t, ends: ends, program: program, tmp: tmp, over: make(chan struct{})}
 	s.program.Stdin, s.program.Stdout, s.program.Stderr = side, side, side
-	s.program.Env = append(os.Environ(), "TERM=xterm-256color", "LANG=C.UTF-8", "LC_ALL=", "TMPDIR="+s.tmp, "REDIS_URL=redis://127.0.0.1:1")
 	s.program.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := errors.Join(s.program.Start(), side.Close()); err != nil {
 		t.Fatal(err)
