@@ -40,6 +40,9 @@ var exampleSetups = map[string]exampleSetup{
 	"qctl stats --watch --interval 5s":            {instead: []string{"--watch", "--watch --timeout 1s"}},
 	"qctl events --follow --event failed,stalled": {instead: []string{"--follow", "--follow --timeout 1s"}, silent: true},
 
+	// What the condition names is so.
+	`qctl stats @workforce0 --fail-if 'errorRate > 20 || oldest > duration("10m")'`: {code: 1},
+
 	// Workers that would wait for more end with the last job.
 	"qctl worker --queue email -- ./send.sh":                                      {instead: []string{"qctl worker", "qctl worker --drain"}},
 	"qctl worker --queue dev --concurrency 20 --log-format json -- node agent.js": {instead: []string{"qctl worker", "qctl worker --drain"}},
@@ -98,13 +101,7 @@ var exampleFiles = map[string]string{
 }
 
 // exampleJobs are the jobs that examples speak of, and others.
-var exampleJobs = []struct {
-	queue string
-	state queue.State
-	name  string
-	id    int // zero means the next
-	now   bool
-}{
+var exampleJobs = []exampleJob{
 	{queue: "email-queue", state: queue.StateFailed, name: "digest-daily", id: 42},
 	{queue: "email-queue", state: queue.StateCompleted, name: "send"},
 	{queue: "email-queue", state: queue.StateCompleted, name: "send", now: true},
@@ -126,4 +123,20 @@ var exampleJobs = []struct {
 	{queue: "dev", state: queue.StateWaiting, name: "plan", now: true},
 	{queue: "old-imports", state: queue.StateCompleted, name: "import"},
 	{queue: "old-imports", state: queue.StateWaiting, name: "import"},
+}
+
+type exampleJob struct {
+	queue string
+	state queue.State
+	name  string
+	id    int // zero means the next
+	now   bool
+}
+
+// prefix is that of the built-in roles, or else the usual one.
+func (j exampleJob) prefix() string {
+	if j.queue == "dev" {
+		return "queue"
+	}
+	return "bull"
 }

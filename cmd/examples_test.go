@@ -190,7 +190,7 @@ func seedExamples(t *testing.T, url string) {
 	ctx, cancel := scriptContext()
 	defer cancel()
 	for _, s := range exampleJobs {
-		q := world.client.Queue(queue.KeyBase{Prefix: "bull", Name: s.queue})
+		q := world.client.Queue(queue.KeyBase{Prefix: s.prefix(), Name: s.queue})
 		world.now = seedStart
 		if s.now {
 			world.now = time.Now().Add(-30 * time.Second)

@@ -45,7 +45,7 @@ minutes) and oldest (as in oldest > duration("5m")). Numbers that are unknown,
 such as workers where Redis does not list its clients, are -1.`,
 		Example: `  qctl stats
   qctl stats email orchestration
-  qctl stats '*-queue' -o wide
+  qctl stats 'queue:*' -o wide
   qctl stats @synthstack -o json
   qctl stats --watch --interval 5s
   qctl stats --fail-if 'failed > 1000 || workers == 0 && waiting > 0'
