@@ -186,7 +186,7 @@ func (s *jobScreen) logs(t *theme, w int) []line {
 	}
 	texts := make([]string, len(s.got.logs))
 	for i, text := range s.got.logs {
-		texts[i] = prose(t, text)
+		texts[i] = strings.ReplaceAll(prose(t, strings.TrimRight(text, "\r\n")), "\n", "\n  ") // no line of it passes for another
 	}
 	return s.section(t, title, strings.Join(texts, "\n"), w)
 }
