@@ -12,8 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/qctl/qctl/internal/ptytest"
 	"github.com/qctl/qctl/internal/redistest"
 )
 
@@ -41,20 +40,7 @@ func onScreen(t *testing.T, args ...string) *screen {
 // startOnScreen starts a program on a terminal of 100 columns and 30 lines.
 func startOnScreen(t *testing.T, program *exec.Cmd, tmp string) *screen {
 	t.Helper()
-	ends, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fd := int(ends.Fd())
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err := errors.Join(err, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0),
-		unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 30, Col: 100})); err != nil {
-		t.Fatal(err)
-	}
-	side, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ends, side := ptytest.Open(t)
 	s := &screen{t: t, ends: ends, program: program, tmp: tmp, over: make(chan struct{})}
 	s.program.Stdin, s.program.Stdout, s.program.Stderr = side, side, side
 	s.program.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
