@@ -216,7 +216,7 @@ func (s *jobScreen) section(_ *theme, title, text string, w int) []line {
 		text = strings.ToValidUTF8(text[:most], "")
 	}
 	for _, part := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
-		for _, wrapped := range strings.Split(ansi.Hardwrap(part, max(w-indent-1, 1), true), "\n") {
+		for _, wrapped := range strings.Split(ansi.Wrap(part, max(w-indent-1, 1), ""), "\n") {
 			if len(lines) > maxSectionLines {
 				return append(lines, line{{"   " + "(there is more: qctl show)", roleDim}}, nil)
 			}

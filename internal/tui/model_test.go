@@ -124,20 +124,22 @@ func TestReadOnly(t *testing.T) {
 // A protected queue is not paused by one key: the command is told that asks.
 func TestProtectedQueueIsNotPaused(t *testing.T) {
 	t.Parallel()
-	f := night()
-	f.of(base("webhooks")).queue.Protected = true
-	r := newRig(t, f, 100, 24, nil)
-	r.lacks("p pause")
-	r.press("p")
-	r.wants("p: protected; to do it, type qctl pause webhooks")
-	f.of(base("webhooks")).counts.Paused = true
-	r.pass(2 * time.Second)
-	r.press("p")
-	r.wants("p: protected; to do it, type qctl resume webhooks")
-	r.press("down")
-	r.wants("p pause")
-	if len(r.f.acts) != 0 {
-		t.Errorf("did %v", r.f.acts)
+	for paused, twin := range map[bool]string{false: "qctl pause webhooks", true: "qctl resume webhooks"} {
+		f := night()
+		for _, q := range f.queues {
+			q.queue.Protected = q.queue.Name == "webhooks"
+		}
+		f.of(base("webhooks")).counts.Paused = paused
+		r := newRig(t, f, 100, 24, nil)
+		r.press("/", "w", "e", "b", "enter")
+		r.lacks("p pause", "p resume")
+		r.press("p")
+		r.wants("p: protected; to do it, type " + twin)
+		r.press("esc", "/", "s", "m", "s", "enter")
+		r.wants("p resume")
+		if len(r.f.acts) != 0 {
+			t.Errorf("did %v", r.f.acts)
+		}
 	}
 }
 
