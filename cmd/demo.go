@@ -237,7 +237,7 @@ func (a *app) showDemo(ctx context.Context, opts *demoOptions) error {
 		Source: &topSource{
 			client: a.client, targets: targets, name: a.typedName, protected: func(target) bool { return false }, // it is not that queue
 		},
-		Title:  "demo: simulated jobs", Refresh: demoRefresh,
+		Title: "demo: simulated jobs", Refresh: demoRefresh,
 		ReadOnly: a.config.ReadOnly, ReadOnlyWhy: "--read-only or QCTL_READ_ONLY is set",
 		In: a.streams.InFile(), Out: a.streams.OutFile(),
 		ASCII: opts.ascii || !a.drawsUnicode(), Color: a.streams.Color(), Now: a.now,

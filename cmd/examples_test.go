@@ -113,10 +113,10 @@ type exampleWorld struct {
 	env        []string
 }
 
-func newExampleWorld(t *testing.T, shell string, real bool) *exampleWorld {
+func newExampleWorld(t *testing.T, shell string, onRedis bool) *exampleWorld {
 	t.Helper()
-	url := ""
-	if real {
+	var url string
+	if onRedis {
 		url = "redis://" + realRedis.Addr(t) + "/" + strconv.FormatInt(databases.Add(1), 10)
 		connectWorker(t, url)
 	} else {

@@ -88,7 +88,7 @@ func runTop(ctx context.Context, a *app, opts *topOptions, args []string) error 
 			client: client, targets: func(ctx context.Context) ([]target, error) { return a.queues(ctx, args) }, name: a.typedName,
 			protected: func(t target) bool { return isProtected(a.config, t) },
 		},
-		Title:  a.where(), Refresh: opts.refresh,
+		Title: a.where(), Refresh: opts.refresh,
 		ReadOnly: a.config.ReadOnly, ReadOnlyWhy: "--read-only or QCTL_READ_ONLY is set",
 		In: in, Out: out, ASCII: opts.ascii || !a.drawsUnicode(), Color: a.streams.Color(), Now: a.now,
 	}))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
+
 	"github.com/qctl/qctl/internal/ptytest"
 	"github.com/qctl/qctl/internal/queue"
 )
