@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/qctl/qctl/internal/config"
@@ -121,6 +124,24 @@ func TestIsProtected(t *testing.T) {
 	} {
 		if got := isProtected(&config.Config{Protected: []string{pattern}}, email); got != want {
 			t.Errorf("%q protects: %v, want %v", pattern, got, want)
+		}
+	}
+}
+
+// On a terminal the name of a protected queue is typed before it is paused.
+func TestPauseAsksForTheName(t *testing.T) {
+	t.Parallel()
+	for typed, code := range map[string]int{"email\n": exitDone, "y\n": exitUnconfirmed, "": exitUnconfirmed} {
+		_, rdb, env := memoryRedis(t)
+		plant(t, rdb, "bull:email-queue", "failed", plain(1))
+		env["QCTL_CONFIG"] = filepath.Join(t.TempDir(), "qctl.yaml")
+		if err := os.WriteFile(env["QCTL_CONFIG"], []byte("version: 1\nprotected: [email]\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got := call{args: words("pause email"), env: env, stdin: typed, terminal: true, width: 100}.run(t)
+		paused := rdb.HExists(t.Context(), "bull:email-queue:meta", "paused").Val()
+		if got.code != code || paused != (code == exitDone) || !strings.Contains(got.err, "pause email, which is protected? Type email to go on:") {
+			t.Errorf("typed %q: exit %d, paused: %v\n%s", typed, got.code, paused, got.err)
 		}
 	}
 }

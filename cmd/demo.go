@@ -233,11 +233,13 @@ func (a *app) playDemo(ctx context.Context, opts *demoOptions, sim *demo.Simulat
 // showDemo is the dashboard of the demo.
 func (a *app) showDemo(ctx context.Context, opts *demoOptions) error {
 	targets := func(ctx context.Context) ([]target, error) { return a.queues(ctx, nil) }
-	return tui.Run(ctx, tui.Options{
-		Source: &topSource{client: a.client, targets: targets, name: a.typedName},
-		Title:  "demo: simulated jobs", Refresh: demoRefresh,
+	return reportable(tui.Run(ctx, tui.Options{
+		Source: &topSource{
+			client: a.client, targets: targets, name: a.typedName, protected: func(target) bool { return false }, // it is not that queue
+		},
+		Title: "demo: simulated jobs", Refresh: demoRefresh,
 		ReadOnly: a.config.ReadOnly, ReadOnlyWhy: "--read-only or QCTL_READ_ONLY is set",
 		In: a.streams.InFile(), Out: a.streams.OutFile(),
 		ASCII: opts.ascii || !a.drawsUnicode(), Color: a.streams.Color(), Now: a.now,
-	})
+	}))
 }

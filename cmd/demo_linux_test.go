@@ -12,8 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/qctl/qctl/internal/ptytest"
 	"github.com/qctl/qctl/internal/redistest"
 )
 
@@ -29,27 +28,21 @@ type screen struct {
 	shown bytes.Buffer // everything that was ever sent to the screen
 }
 
-// onScreen starts qctl on a terminal of 100 columns and 30 lines.
+// onScreen starts qctl on a terminal, with no Redis.
 func onScreen(t *testing.T, args ...string) *screen {
 	t.Helper()
-	ends, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fd := int(ends.Fd())
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err := errors.Join(err, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0),
-		unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 30, Col: 100})); err != nil {
-		t.Fatal(err)
-	}
-	side, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &screen{t: t, ends: ends, tmp: t.TempDir(), over: make(chan struct{})}
-	s.program = exec.CommandContext(t.Context(), "qctl", args...)
+	program := exec.CommandContext(t.Context(), "qctl", args...)
+	tmp := t.TempDir()
+	program.Env = append(os.Environ(), "TERM=xterm-256color", "LANG=C.UTF-8", "LC_ALL=", "TMPDIR="+tmp, "REDIS_URL=redis://127.0.0.1:1")
+	return startOnScreen(t, program, tmp)
+}
+
+// startOnScreen starts a program on a terminal of 100 columns and 30 lines.
+func startOnScreen(t *testing.T, program *exec.Cmd, tmp string) *screen {
+	t.Helper()
+	ends, side := ptytest.Open(t)
+	s := &screen{t: t, ends: ends, program: program, tmp: tmp, over: make(chan struct{})}
 	s.program.Stdin, s.program.Stdout, s.program.Stderr = side, side, side
-	s.program.Env = append(os.Environ(), "TERM=xterm-256color", "LANG=C.UTF-8", "LC_ALL=", "TMPDIR="+s.tmp, "REDIS_URL=redis://127.0.0.1:1")
 	s.program.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := errors.Join(s.program.Start(), side.Close()); err != nil {
 		t.Fatal(err)

@@ -36,7 +36,9 @@ func newLogsCommand(a *app) *cobra.Command {
 		Short:   "Print the log of one job",
 		GroupID: groupLook,
 		Long: `Print the lines that a job has logged, oldest first: what its program wrote to
-standard error, or what its Node worker logged.
+standard error, or what its Node worker logged. What was logged in one piece
+stays one line in a pipe, with \n in it; on a terminal its further lines are
+indented.
 
 With --follow, lines are printed as they come, until the job has finished. As
 JSON each line is an object with its number.`,

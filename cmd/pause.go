@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -11,7 +12,7 @@ import (
 )
 
 func newPauseCommand(a *app) *cobra.Command {
-	dryRun := false
+	opts := &switchOptions{pause: true}
 	cmd := &cobra.Command{
 		Use:     "pause QUEUE...",
 		Short:   "Stop workers from taking jobs",
@@ -20,7 +21,9 @@ func newPauseCommand(a *app) *cobra.Command {
 go on to their end, and new jobs can still be added. A queue stays paused until
 qctl resume, also when nothing of it runs.
 
-QUEUE may be a pattern in quotes or @role.`,
+QUEUE may be a pattern in quotes or @role. A queue that the configuration
+protects is only paused after its name was typed, or given with --confirm, or
+with --yes.`,
 		Example: `  qctl pause email
   qctl pause email orchestration
   qctl pause '*' --dry-run`,
@@ -29,11 +32,28 @@ QUEUE may be a pattern in quotes or @role.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := a.context(cmd)
 			defer cancel()
-			return runSwitch(ctx, a, args, true, dryRun)
+			return runSwitch(ctx, a, opts, args)
 		},
 	}
-	cmd.Flags().BoolVarP(&dryRun, "dry-run", "n", false, "only say what would be paused")
+	cmd.Flags().BoolVarP(&opts.dryRun, "dry-run", "n", false, "only say what would be paused")
+	opts.addFlags(a, cmd)
 	return a.printsRows(cmd, render.LayoutOf[switchView](nil))
+}
+
+// switchOptions are the flags of qctl pause and qctl resume.
+type switchOptions struct {
+	confirmation
+
+	pause  bool // or resume
+	dryRun bool
+}
+
+// verb names the change.
+func (o *switchOptions) verb() string {
+	if o.pause {
+		return "pause"
+	}
+	return "resume"
 }
 
 // switchView is a queue that was paused or resumed, as JSON.
@@ -51,18 +71,21 @@ type switchView struct {
 func (v switchView) ResultName() string { return v.name }
 
 // runSwitch pauses or resumes queues, each also when another one fails.
-func runSwitch(ctx context.Context, a *app, args []string, pause, dryRun bool) error {
-	if err := a.mayChange(dryRun); err != nil {
+func runSwitch(ctx context.Context, a *app, opts *switchOptions, args []string) error {
+	if err := a.mayChange(opts.dryRun); err != nil {
 		return err
 	}
 	targets, err := a.queues(ctx, args)
 	if err != nil {
 		return err
 	}
+	if err := a.confirmSwitch(ctx, opts, targets); err != nil {
+		return err
+	}
 	views := make([]switchView, 0, len(targets))
 	var failure error
 	for _, t := range targets {
-		view, err := switchQueue(ctx, t, pause, dryRun)
+		view, err := switchQueue(ctx, t, opts.pause, opts.dryRun)
 		if err == nil {
 			views = append(views, view)
 		} else {
@@ -70,6 +93,34 @@ func runSwitch(ctx context.Context, a *app, args []string, pause, dryRun bool) e
 		}
 	}
 	return andThen(failure, printResults(a, views, true, switchView.text))
+}
+
+// confirmSwitch makes sure that somebody means the queues that are protected. It
+// loses nothing to pause one, so a yes is enough.
+func (a *app) confirmSwitch(ctx context.Context, opts *switchOptions, of []target) error {
+	if err := checkConfirmed(a.config, opts.names, of); err != nil {
+		return err
+	}
+	if opts.dryRun || opts.yes {
+		return nil
+	}
+	for _, t := range of {
+		name := confirmName(a.config, t)
+		if !isProtected(a.config, t) || slices.Contains(opts.names, name) {
+			continue
+		}
+		what := opts.verb() + " " + t.label() + ", which is protected"
+		if !a.streams.CanPrompt() {
+			return &confirmError{
+				what: "not confirmed: " + what,
+				hint: "add --confirm=" + name + " or --yes to do it, or --dry-run to see what it would do",
+			}
+		}
+		if err := a.confirm(ctx, false, what, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // switchQueue also pauses a queue that is paused: what an interrupted pause

@@ -38,7 +38,9 @@ Without QUEUE it is every queue of this Redis. QUEUE may also be a pattern in
 quotes, or @ROLE for all queues of a role.
 
 It needs a terminal of any size. While Redis does not answer, the last numbers
-stay, dimmed and with their time. With --read-only nothing can be changed.`,
+stay, dimmed and with their time. With --read-only nothing can be changed. A
+protected queue is not paused or resumed here, but by qctl pause and qctl resume,
+which ask for its name.`,
 		Example: `  qctl top
   qctl top email orchestration --refresh 1s
   qctl top @workforce0 --read-only
@@ -81,12 +83,23 @@ func runTop(ctx context.Context, a *app, opts *topOptions, args []string) error 
 	// A terminal that is closed ends the dashboard like any other way out.
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
 	defer stop()
-	return tui.Run(ctx, tui.Options{
-		Source: &topSource{client: client, targets: func(ctx context.Context) ([]target, error) { return a.queues(ctx, args) }, name: a.typedName},
-		Title:  a.where(), Refresh: opts.refresh,
+	return reportable(tui.Run(ctx, tui.Options{
+		Source: &topSource{
+			client: client, targets: func(ctx context.Context) ([]target, error) { return a.queues(ctx, args) }, name: a.typedName,
+			protected: func(t target) bool { return isProtected(a.config, t) },
+		},
+		Title: a.where(), Refresh: opts.refresh,
 		ReadOnly: a.config.ReadOnly, ReadOnlyWhy: "--read-only or QCTL_READ_ONLY is set",
 		In: in, Out: out, ASCII: opts.ascii || !a.drawsUnicode(), Color: a.streams.Color(), Now: a.now,
-	})
+	}))
+}
+
+// reportable makes a crash of the dashboard a bug like any other.
+func reportable(err error) error {
+	if crash := (&tui.PanicError{}); errors.As(err, &crash) {
+		return &bugError{value: crash.Value, stack: crash.Stack}
+	}
+	return err
 }
 
 // where says which Redis it is, without its secrets; empty when the settings do
@@ -120,9 +133,10 @@ func (a *app) drawsUnicode() bool {
 
 // topSource answers the dashboard's questions from Redis.
 type topSource struct {
-	client  *queue.Client
-	targets func(ctx context.Context) ([]target, error)
-	name    func(target) string
+	client    *queue.Client
+	targets   func(ctx context.Context) ([]target, error)
+	name      func(target) string
+	protected func(target) bool
 }
 
 // Queues lists the queues that the command line means.
@@ -133,7 +147,7 @@ func (s *topSource) Queues(ctx context.Context) ([]tui.Queue, error) {
 	}
 	queues := make([]tui.Queue, len(targets))
 	for i, t := range targets {
-		queues[i] = tui.Queue{Name: t.label(), Typed: s.name(t), Base: t.base()}
+		queues[i] = tui.Queue{Name: t.label(), Typed: s.name(t), Base: t.base(), Protected: s.protected(t)}
 	}
 	return queues, nil
 }

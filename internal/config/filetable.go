@@ -71,7 +71,7 @@ func connectionKeys() []key {
 			key{"poolSize", integer("Connections per server.", 1, 10000)},
 		)},
 		{"readOnly", boolean("Refuse every change before it is sent.")},
-		{"protected", listOf("Queues whose jobs are only removed after the queue's name was typed: QUEUE or a pattern such as *.", text("").checked(patternRule), 0)},
+		{"protected", listOf("Queues whose jobs are only removed after the queue's name was typed, and that are not paused without a question: QUEUE or a pattern such as *.", text("").checked(patternRule), 0)},
 	}
 }
 

@@ -63,6 +63,11 @@ func Test() (s *Streams, in, out, err *bytes.Buffer) {
 	return &Streams{In: in, Out: out, Err: err}, in, out, err
 }
 
+// TestTerminal returns streams over a terminal that a test has opened.
+func TestTerminal(f *os.File) *Streams {
+	return fromFiles(f, f, f, func(string) string { return "" })
+}
+
 func fromFiles(in, out, err *os.File, getenv func(string) string) *Streams {
 	s := &Streams{
 		In: in, Out: pipeWriter{out}, Err: pipeWriter{err},

@@ -115,7 +115,7 @@ func (p JobPage) sections(page *pageWriter) {
 	}
 	lines := make([]string, len(p.Logs))
 	for i, line := range p.Logs {
-		lines[i] = page.prose(line)
+		lines[i] = page.shorten(LogText(line))
 	}
 	page.section(len(lines) > 0, title, strings.Join(lines, "\n"))
 }
@@ -167,7 +167,11 @@ func (p *pageWriter) section(has bool, title, body string) {
 // prose makes a foreign text of several lines fit for the page. Tabs and the
 // line ends of Windows are layout here, no threat.
 func (p *pageWriter) prose(s string) string {
-	return p.shorten(Multiline(strings.NewReplacer("\r\n", "\n", "\t", "    ").Replace(s)))
+	return p.shorten(prose(s))
+}
+
+func prose(s string) string {
+	return Multiline(strings.NewReplacer("\r\n", "\n", "\t", "    ").Replace(s))
 }
 
 func (p *pageWriter) shorten(s string) string {

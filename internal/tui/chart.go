@@ -95,12 +95,19 @@ func (t *theme) bar(v, top int64, height, row int) string {
 	return " "
 }
 
+// graphMinutes is how many minutes a graph of a width shows: a column each.
+func graphMinutes(width int) int {
+	const scale = 6
+	return max(min(width-scale-1, kept), 0)
+}
+
 // axis names the times under a graph.
 func (t *theme) axis(now time.Time, width int) line {
 	const scale = 6
-	start, end := now.Add(-time.Hour).UTC().Format("15:04"), now.UTC().Format("15:04")
-	middle := now.Add(-30 * time.Minute).UTC().Format("15:04")
 	columns := width - scale - 1
+	span := time.Duration(graphMinutes(width)) * time.Minute
+	start, end := now.Add(-span).UTC().Format("15:04"), now.UTC().Format("15:04")
+	middle := now.Add(-span / 2).UTC().Format("15:04")
 	if columns < 3*len(end)+4 {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,7 +38,7 @@ type fake struct {
 	queues    []*fakeQueue
 	noWorkers bool // the server does not list them
 	acts      []string
-	calls     int
+	calls     atomic.Int64 // the real program makes several at a time
 }
 
 func base(name string) queue.KeyBase { return queue.KeyBase{Prefix: "bull", Name: name} }
@@ -61,7 +62,7 @@ func (f *fake) of(b queue.KeyBase) *fakeQueue {
 }
 
 func (f *fake) call() error {
-	f.calls++
+	f.calls.Add(1)
 	return f.down
 }
 

@@ -186,7 +186,7 @@ func (s *jobScreen) logs(t *theme, w int) []line {
 	}
 	texts := make([]string, len(s.got.logs))
 	for i, text := range s.got.logs {
-		texts[i] = prose(t, text)
+		texts[i] = strings.ReplaceAll(prose(t, strings.TrimRight(text, "\r\n")), "\n", "\n  ") // no line of it passes for another
 	}
 	return s.section(t, title, strings.Join(texts, "\n"), w)
 }
@@ -216,7 +216,7 @@ func (s *jobScreen) section(_ *theme, title, text string, w int) []line {
 		text = strings.ToValidUTF8(text[:most], "")
 	}
 	for _, part := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
-		for _, wrapped := range strings.Split(ansi.Hardwrap(part, max(w-indent-1, 1), true), "\n") {
+		for _, wrapped := range strings.Split(ansi.Wrap(part, max(w-indent-1, 1), ""), "\n") {
 			if len(lines) > maxSectionLines {
 				return append(lines, line{{"   " + "(there is more: qctl show)", roleDim}}, nil)
 			}

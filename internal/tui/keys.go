@@ -262,7 +262,10 @@ func noPause(m *model) string {
 	case r.counts.Err != nil:
 		return "the queue cannot be read"
 	}
-	return m.noChange()
+	if why := m.noChange(); why != "" || !r.Protected {
+		return why
+	}
+	return "protected; to do it, type " + twinOf(pauseWord(m), r.Typed)
 }
 
 func pauseWord(m *model) string {

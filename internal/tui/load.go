@@ -39,9 +39,14 @@ type loader struct {
 	after func(d time.Duration, msg tea.Msg) tea.Cmd
 }
 
-// call is a command that ends after a while.
+// call is a command that ends after a while. Its panic is a message, too.
 func (l loader) call(limit time.Duration, f func(ctx context.Context) tea.Msg) tea.Cmd {
-	return func() tea.Msg {
+	return func() (msg tea.Msg) {
+		defer func() {
+			if p := recovered(recover()); p != nil {
+				msg = panicMsg{p}
+			}
+		}()
 		ctx, cancel := context.WithTimeout(l.ctx, limit)
 		defer cancel()
 		return f(ctx)

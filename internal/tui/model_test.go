@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/qctl/qctl/internal/queue"
@@ -122,6 +121,28 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
+// A protected queue is not paused by one key: the command is told that asks.
+func TestProtectedQueueIsNotPaused(t *testing.T) {
+	t.Parallel()
+	for paused, twin := range map[bool]string{false: "qctl pause webhooks", true: "qctl resume webhooks"} {
+		f := night()
+		for _, q := range f.queues {
+			q.queue.Protected = q.queue.Name == "webhooks"
+		}
+		f.of(base("webhooks")).counts.Paused = paused
+		r := newRig(t, f, 100, 24, nil)
+		r.press("/", "w", "e", "b", "enter")
+		r.lacks("p pause", "p resume")
+		r.press("p")
+		r.wants("p: protected; to do it, type " + twin)
+		r.press("esc", "/", "s", "m", "s", "enter")
+		r.wants("p resume")
+		if len(r.f.acts) != 0 {
+			t.Errorf("did %v", r.f.acts)
+		}
+	}
+}
+
 func TestOnlyFinishedJobsAreRetried(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, night(), 100, 24, nil)
@@ -142,10 +163,10 @@ func TestRedisDownAndBack(t *testing.T) {
 	r.pass(12 * time.Second)
 	r.wants("redis lost", "data from 03:12:44Z, 12s old; actions are off", "connection refused", "1,375", "? ")
 	r.lacks("p pause")
-	calls := r.f.calls
+	calls := r.f.calls.Load()
 	r.press("p")
 	r.wants("p: off until Redis is back")
-	if r.f.calls != calls {
+	if r.f.calls.Load() != calls {
 		t.Error("asked while it was down")
 	}
 	for range 8 {
@@ -318,23 +339,6 @@ func TestRun(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
-
-// A panic in a call gives the terminal back too.
-func TestRunPanics(t *testing.T) {
-	t.Parallel()
-	out := &bytes.Buffer{}
-	err := Run(t.Context(), Options{Source: panicking{night()}, In: &keyboard{keys: make(chan string)}, Out: out})
-	if !errors.Is(err, errPanicked) && !errors.Is(err, tea.ErrProgramKilled) {
-		t.Errorf("got %v", err)
-	}
-	if !strings.Contains(out.String(), "\x1b[?1049l") {
-		t.Errorf("the screen was not given back: %q", out)
-	}
-}
-
-type panicking struct{ *fake }
-
-func (panicking) Queues(context.Context) ([]Queue, error) { panic("for the test") }
 
 // keyboard is a terminal's input.
 type keyboard struct{ keys chan string }

@@ -13,8 +13,11 @@ import (
 // Heights of the panes below the list of queues.
 const (
 	stripLines   = 6
+	shortStrip   = 4 // where the list needs the room
 	graphLines   = 14
+	shortGraph   = 11
 	lowerLines   = 9
+	shortLower   = 5
 	fewestQueues = 5 // lines of the list, its head and foot included
 )
 
@@ -32,7 +35,10 @@ func (m *model) overview(w, h int, form layout) []line {
 		return m.portraitOverview(w, h)
 	}
 	attention := m.attention(w, 4)
-	strip := m.strip(w)
+	strip := m.strip(w, stripLines)
+	if len(m.shown())+1 > h-len(strip)-len(attention)-1 {
+		strip = m.strip(w, shortStrip)
+	}
 	rows := h - len(strip) - len(attention) - 1
 	list := m.queueList(w, min(rows, max(len(m.shown())+2, fewestQueues)))
 	title := fmt.Sprintf("needs attention (%d)", m.urgentRows())
@@ -47,11 +53,18 @@ func (m *model) wideOverview(w, h int) []line {
 	if spare := list - max(len(m.shown())+4, 8); spare > 0 {
 		list -= spare
 	}
-	graph := h - list - lowerLines
+	// What a full list lacks comes from the panes below, as far as they can do
+	// without it.
+	lower := lowerLines
+	if lacks := len(m.shown()) + 3 - list; lacks > 0 {
+		lower -= min(lacks, lowerLines-shortLower)
+		list += min(lacks, lowerLines-shortLower+graphLines-shortGraph)
+	}
+	graph := h - list - lower
 	left := w * 6 / 10
 	lines := m.queueBox(w, list)
 	lines = append(lines, beside(m.graphBox(left, graph), m.reasonsBox(w-left, graph))...)
-	return append(lines, beside(m.attentionBox(w/2, lowerLines), m.logBox(w-w/2, lowerLines))...)
+	return append(lines, beside(m.attentionBox(left, lower), m.logBox(w-left, lower))...)
 }
 
 func (m *model) hugeOverview(w, h int) []line {

@@ -8,11 +8,12 @@ import (
 	"github.com/qctl/qctl/internal/render"
 )
 
-// strip is the selected queue in a few lines: its rates and why its jobs fail.
-func (m *model) strip(w int) []line {
+// strip is the selected queue in h lines: its rates and why its jobs fail. In
+// the shortest there is room for one reason, in others for a blank line too.
+func (m *model) strip(w, h int) []line {
 	r := m.selectedRow()
 	if r == nil {
-		return m.theme.area([]line{m.theme.rule(line{{"no queue is selected", roleDim}}, w)}, w, stripLines)
+		return m.theme.area([]line{m.theme.rule(line{{"no queue is selected", roleDim}}, w)}, w, h)
 	}
 	title := append(line{{m.theme.foreign(r.Name), roleBold}, plain(" ")}, m.statusSpans(r)...)
 	title = append(title, span{" " + m.theme.dot + " " + workersText(r.workers), roleDim})
@@ -21,8 +22,8 @@ func (m *model) strip(w int) []line {
 		m.stripGraph("done/m", &r.done, w, roleGood),
 		m.stripGraph("fail/m", &r.failed, w, roleBad),
 	}
-	reasons := m.reasonLines("why", w, stripLines-len(lines)-1)
-	return m.theme.area(append(lines, reasons...), w, stripLines)
+	reasons := m.reasonLines("why", w, max(h-len(lines)-1, 1))
+	return m.theme.area(append(lines, reasons...), w, h)
 }
 
 func workersText(n int) string {
@@ -170,7 +171,9 @@ func (m *model) graphBox(w, h int) []line {
 		return m.theme.box(line{{"throughput", roleBold}}, nil, w, h)
 	}
 	t := m.theme
-	title := line{{t.foreign(r.Name), roleBold}, {" " + t.horizontal + " throughput, last 60 min, of the jobs still kept", roleDim}}
+	title := line{{t.foreign(r.Name), roleBold}, {
+		fmt.Sprintf(" %s throughput, last %d min, of the jobs still kept", t.horizontal, graphMinutes(w-2)), roleDim,
+	}}
 	inner := h - 2 - 3 // two labels and the axis
 	failed := max(inner/3, 1)
 	lines := t.graph("done/m", r.done.series(m.now, kept), w-2, max(inner-failed, 1), roleGood)

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -18,6 +17,9 @@ type Queue struct {
 	Name  string
 	Typed string
 	Base  queue.KeyBase
+	// Protected queues are not paused or resumed here: whoever means it types
+	// the command, which asks for the name.
+	Protected bool
 }
 
 // Oldest is since when the longest-waiting job of a queue has waited.
@@ -77,25 +79,28 @@ const DefaultRefresh = 2 * time.Second
 // own 60 would cost an idle dashboard a hundredth of a core.
 const framesPerSecond = 20
 
-// errPanicked hides the library that has caught the panic.
-var errPanicked = errors.New("the dashboard crashed")
-
 // Run shows the dashboard until its user quits, which is no error, or ctx ends,
 // whose error it returns. The terminal is restored in every case, also when the
-// program panics.
+// program panics, which is a [PanicError].
 func Run(ctx context.Context, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	return run(ctx, o, newModel(ctx, o))
+}
+
+func run(ctx context.Context, o Options, m tea.Model) error {
+	guard := &guard{model: m}
 	// Signals are the caller's: they end ctx.
-	program := tea.NewProgram(newModel(ctx, o),
+	program := tea.NewProgram(guard,
 		tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithAltScreen(),
 		tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond))
+	guard.quit = program.Quit
 	_, err := program.Run()
 	switch {
+	case guard.panicked != nil:
+		return guard.panicked
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.Is(err, tea.ErrProgramPanic):
-		return fmt.Errorf("%w: %w", errPanicked, err)
 	case err != nil:
 		return fmt.Errorf("dashboard: %w", err)
 	}

@@ -106,8 +106,9 @@ func numberSpan(n int64, width int, r role) span {
 // queueColumns are the columns of the overview. Jobs that wait are never left
 // out: the prioritized ones have no column only where there are none.
 func (m *model) queueColumns(rows []*row) []column[*row] {
-	longest, prioritized := 10, 11
+	longest, word, prioritized := 10, 10, 11
 	for _, r := range rows {
+		word = max(word, render.Width(m.statusWord(r).text))
 		longest = max(longest, render.Width(m.theme.foreign(r.Name)))
 		if r.counts.Prioritized > 0 {
 			prioritized = 0
@@ -133,7 +134,7 @@ func (m *model) queueColumns(rows []*row) []column[*row] {
 	return []column[*row]{
 		{head: "QUEUE", width: min(longest, 13), grow: min(longest, longestName), cell: func(r *row, _ int) span { return plain(m.theme.foreign(r.Name)) }},
 		{head: "ST", width: 2, cell: func(r *row, _ int) span { return m.statusGlyph(r) }},
-		{head: "", width: 12, drop: 7, cell: func(r *row, _ int) span { return m.statusWord(r) }},
+		{head: "", width: word, drop: 7, cell: func(r *row, _ int) span { return m.statusWord(r) }},
 		count("WAIT", 6, 0, func(c queue.Counts) int64 { return c.Waiting }, roleNone),
 		count("PRIO", 6, prioritized, func(c queue.Counts) int64 { return c.Prioritized }, roleNone),
 		count("ACT", 5, 0, func(c queue.Counts) int64 { return c.Active }, roleBusy),
@@ -152,11 +153,14 @@ func (m *model) queueColumns(rows []*row) []column[*row] {
 	}
 }
 
-// buckets adds up a series into fewer values; a bucket of unknown ones is
-// unknown.
+// buckets adds up a series into at most n values, all of equally many: a steady
+// rate must look steady. A bucket of unknown ones is unknown.
 func buckets(values []int64, n int) []int64 {
 	if n <= 0 || n >= len(values) {
 		return values
+	}
+	for len(values)%n != 0 {
+		n--
 	}
 	fewer := make([]int64, n)
 	for i := range fewer {

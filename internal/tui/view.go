@@ -216,6 +216,9 @@ func (m *model) lostLine(w int) line {
 	}
 	when := m.link.answered.UTC().Format("15:04:05Z")
 	text := fmt.Sprintf(" data from %s, %s old; actions are off   ", when, render.Age(m.now.Sub(m.link.answered)))
+	if last := strings.LastIndex(reason, ": "); last >= 0 && render.Width(text)+render.Width(reason) > w {
+		reason = reason[last+2:] // what happened, rather than to whom
+	}
 	return m.theme.fit(line{{text, roleWarn}, {reason, roleDim}}, w)
 }
 

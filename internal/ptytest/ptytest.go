@@ -1,0 +1,2 @@
+// Package ptytest gives tests terminals. They are opened on Linux only.
+package ptytest
