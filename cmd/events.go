@@ -33,7 +33,8 @@ func (o *eventsOptions) addFlags(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.types, "event", nil, "only these `TYPES`, such as failed,stalled")
 	f.StringVar(&o.job, "job", "", "only those of the job with this `ID`")
 	f.StringVar(&o.since, "since", "", "begin at this `TIME` (10m, 2026-11-22T03:00:00Z)")
-	f.IntVar(&o.limit, "limit", defaultLimit, "of the past no more than the newest `N` (0 means all)")
+	o.limit = defaultLimit
+	intVar(f, &o.limit, "limit", 0, mostCount, "of the past no more than the newest `N` (0 means all)")
 	o.changed = f.Changed
 }
 
@@ -74,9 +75,6 @@ var eventTypes = []string{
 }
 
 func (o *eventsOptions) validate(a *app) error {
-	if o.limit < 0 {
-		return &usageError{err: fmt.Errorf("--limit %d is negative", o.limit), hint: "0 means all events"}
-	}
 	if o.since == "" {
 		return nil
 	}

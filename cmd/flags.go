@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/qctl/qctl/internal/config"
 )
 
 // flagNames lists the long flags of a command, for suggestions.
@@ -32,7 +34,7 @@ func argumentCount(least, most int, want string) cobra.PositionalArgs {
 		}
 		err := errors.New("missing " + want)
 		if len(args) > least {
-			err = fmt.Errorf("unexpected argument %q: want %s", args[len(args)-1], want)
+			err = fmt.Errorf("unexpected argument %s: want %s", config.Quote(args[len(args)-1]), want)
 		}
 		return &usageError{err: err, hint: cmd.CommandPath() + " --help"}
 	}

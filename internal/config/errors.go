@@ -39,3 +39,7 @@ func quote(text string) string {
 	}
 	return strconv.Quote(text[:end]) + "… (" + strconv.Itoa(len(text)) + " bytes)"
 }
+
+// Quote shows foreign text in an error message: quoted, escaped, and cut with
+// the number of its bytes when it is long.
+func Quote(text string) string { return quote(text) }
