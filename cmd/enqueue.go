@@ -101,6 +101,8 @@ func (o *enqueueOptions) validate(fields []string) error {
 	switch {
 	case o.changed("delay") && o.changed("at"):
 		return refuse("--delay and --at exclude each other")
+	case o.changed("priority") && o.priority == "":
+		return refuse("--priority is empty")
 	case o.changed("id") && o.id == "":
 		return refuse("--id is empty")
 	case o.bulk == "" && (o.skipBad || o.allowUnknown):
@@ -275,7 +277,7 @@ func finishJob(t target, job *queue.NewJob, typed string) error {
 	ownPriority := t.Queue.Schema == "builtin:email" || t.Queue.Schema == "builtin:orchestration"
 	wire, onScale, err := scale.Wire(typed)
 	if err != nil {
-		return err
+		return fmt.Errorf("--priority: %w", err)
 	}
 	if ownPriority {
 		payload, err := parseObject(job.Data)

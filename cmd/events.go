@@ -74,8 +74,15 @@ var eventTypes = []string{
 	"duplicated", "deduplicated", "waiting-children", "paused", "resumed", "drained", "cleaned",
 }
 
+// validate refuses a type that is nearly one of BullMQ's: it would show nothing,
+// which looks as if nothing had happened.
 func (o *eventsOptions) validate(a *app) error {
-	if o.since == "" {
+	for _, word := range o.types {
+		if near := config.Suggest(word, eventTypes); near != "" && near != word {
+			return nearWord(fmt.Errorf("--event %s is none of BullMQ's", config.Quote(word)), word, eventTypes, "")
+		}
+	}
+	if !o.changed("since") {
 		return nil
 	}
 	after, err := config.ParseSince(o.since, a.now(), a.local)

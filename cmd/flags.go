@@ -23,6 +23,13 @@ func flagNames(cmd *cobra.Command) []string {
 	return names
 }
 
+// nearWord is the mistake of a word that is none of a few. It suggests the
+// nearest of them; without one the hint is the other.
+func nearWord(err error, typed string, words []string, otherwise string) error {
+	near := config.Suggest(typed, words)
+	return &usageError{err: err, hint: didYouMean(near, otherwise), near: near}
+}
+
 // argumentCount checks the number of arguments; most < 0 means no limit.
 func argumentCount(least, most int, want string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {

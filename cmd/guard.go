@@ -3,6 +3,7 @@ package cmd
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -203,7 +204,7 @@ func (a *app) flagError(cmd *cobra.Command, err error) error {
 		switch {
 		case errors.As(cause, &whole):
 			refused.err = fmt.Errorf("%s %w", name, whole)
-		case invalid.GetFlag().Value.Type() == "bool":
+		case errors.Is(cause, strconv.ErrSyntax):
 			refused.err = fmt.Errorf("%s %s: want true or false", name, config.Quote(invalid.GetValue()))
 		default:
 			refused.err = fmt.Errorf("%s %s: %w", name, config.Quote(invalid.GetValue()), cause)

@@ -62,6 +62,13 @@ func (o *workerOptions) addFlags(f *pflag.FlagSet) {
 	o.changed = f.Changed
 }
 
+// The words that flags of a worker take.
+var (
+	handlerKinds = []string{"noop", "sleep=", "fail="}
+	logLevels    = []string{"debug", "info", "warn", "error"}
+	logFormats   = []string{"text", "json"}
+)
+
 func newWorkerCommand(a *app) *cobra.Command {
 	opts := &workerOptions{}
 	cmd := &cobra.Command{
@@ -109,9 +116,9 @@ file with an error changes nothing.`,
 	opts.addFlags(cmd.Flags())
 	// They fail only for unknown flags.
 	_ = cmd.RegisterFlagCompletionFunc("queue", completeQueues(a, 1))
-	_ = cmd.RegisterFlagCompletionFunc("handler", completeBeginning("noop", "sleep=", "fail="))
-	_ = cmd.RegisterFlagCompletionFunc("log-level", completeWord("debug", "info", "warn", "error"))
-	_ = cmd.RegisterFlagCompletionFunc("log-format", completeWord("text", "json"))
+	_ = cmd.RegisterFlagCompletionFunc("handler", completeBeginning(handlerKinds...))
+	_ = cmd.RegisterFlagCompletionFunc("log-level", completeWord(logLevels...))
+	_ = cmd.RegisterFlagCompletionFunc("log-format", completeWord(logFormats...))
 	return a.printsRows(cmd, render.LayoutOf[workedView](nil))
 }
 
@@ -231,12 +238,13 @@ func programHandler(cfg handler.ProgramConfig) (jobHandler, error) {
 func (o *workerOptions) givenHandler() (jobHandler, error) {
 	nothing := func() {}
 	switch {
-	case o.handler != "" && len(o.program) > 0:
+	case o.changed("handler") && len(o.program) > 0:
 		return jobHandler{}, &usageError{err: errors.New("--handler and a program exclude each other")}
-	case o.handler != "":
+	case o.changed("handler"):
 		h, err := handler.Parse(o.handler)
 		if err != nil {
-			return jobHandler{}, &usageError{err: fmt.Errorf("--handler: %w", err)}
+			kind, _, _ := strings.Cut(o.handler, "=")
+			return jobHandler{}, nearWord(fmt.Errorf("--handler: %w", err), kind, handlerKinds, "")
 		}
 		return jobHandler{Handler: h, text: o.handler, close: nothing}, nil
 	case len(o.program) > 0:
@@ -337,14 +345,14 @@ func rateText(l *queue.Limiter) string {
 func (a *app) logger(level, format string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, &usageError{err: fmt.Errorf("--log-level %q is not debug, info, warn or error", level)}
+		return nil, nearWord(fmt.Errorf("--log-level %s is not debug, info, warn or error", config.Quote(level)), level, logLevels, "")
 	}
 	out := render.NewLogWriter(a.streams.Err)
 	switch {
 	case format == "json":
 		return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: l})), nil
 	case format != "text":
-		return nil, &usageError{err: fmt.Errorf("--log-format %q is not text or json", format)}
+		return nil, nearWord(fmt.Errorf("--log-format %s is not text or json", config.Quote(format)), format, logFormats, "")
 	case a.streams.ErrIsTerminal():
 		return slog.New(tint.NewTextHandler(out, &tint.Options{Level: l, TimeFormat: time.TimeOnly, NoColor: !a.streams.Color()})), nil
 	}

@@ -15,6 +15,7 @@ type ValueError struct {
 	What  string // what was being read: "duration", "BULLMQ_PREFIX"
 	Value string // the refused text, unchanged and possibly hostile
 	Want  string // the rule it breaks, with the allowed range
+	Near  string // what was probably meant; empty when nobody knows
 }
 
 // Error quotes the refused text, cut and with everything unprintable escaped.
