@@ -27,6 +27,9 @@ func flagNames(cmd *cobra.Command) []string {
 // nearest of them; without one the hint is the other.
 func nearWord(err error, typed string, words []string, otherwise string) error {
 	near := config.Suggest(typed, words)
+	if near == typed { // the word is right, and something else is wrong
+		near = ""
+	}
 	return &usageError{err: err, hint: didYouMean(near, otherwise), near: near}
 }
 

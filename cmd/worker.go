@@ -64,9 +64,8 @@ func (o *workerOptions) addFlags(f *pflag.FlagSet) {
 
 // The words that flags of a worker take.
 var (
-	handlerKinds = []string{"noop", "sleep=", "fail="}
-	logLevels    = []string{"debug", "info", "warn", "error"}
-	logFormats   = []string{"text", "json"}
+	logLevels  = []string{"debug", "info", "warn", "error"}
+	logFormats = []string{"text", "json"}
 )
 
 func newWorkerCommand(a *app) *cobra.Command {
@@ -116,7 +115,7 @@ file with an error changes nothing.`,
 	opts.addFlags(cmd.Flags())
 	// They fail only for unknown flags.
 	_ = cmd.RegisterFlagCompletionFunc("queue", completeQueues(a, 1))
-	_ = cmd.RegisterFlagCompletionFunc("handler", completeBeginning(handlerKinds...))
+	_ = cmd.RegisterFlagCompletionFunc("handler", completeBeginning("noop", "sleep=", "fail="))
 	_ = cmd.RegisterFlagCompletionFunc("log-level", completeWord(logLevels...))
 	_ = cmd.RegisterFlagCompletionFunc("log-format", completeWord(logFormats...))
 	return a.printsRows(cmd, render.LayoutOf[workedView](nil))
@@ -244,7 +243,7 @@ func (o *workerOptions) givenHandler() (jobHandler, error) {
 		h, err := handler.Parse(o.handler)
 		if err != nil {
 			kind, _, _ := strings.Cut(o.handler, "=")
-			return jobHandler{}, nearWord(fmt.Errorf("--handler: %w", err), kind, handlerKinds, "")
+			return jobHandler{}, nearWord(fmt.Errorf("--handler: %w", err), strings.TrimSpace(kind), []string{"noop", "sleep", "fail"}, "")
 		}
 		return jobHandler{Handler: h, text: o.handler, close: nothing}, nil
 	case len(o.program) > 0:
