@@ -50,7 +50,10 @@ every queue. QUEUE may also be a pattern in quotes, or @ROLE.
 With --follow, events are shown as they come; it survives a restart of Redis and
 goes on where it was. Without --since it begins now; it ends with --timeout. Queues keep about the newest
 10,000 events; where some were dropped before they could be shown, the next one
-says so.`,
+says so.
+
+Producers may write events of their own: --event takes any type, but for one
+that is nearly one of BullMQ's and most likely mistyped.`,
 		Example: `  qctl events email
   qctl events email --job 42
   qctl events --follow --event failed,stalled
