@@ -84,7 +84,11 @@ func sampleObject(s *shape, path, name string, value any) map[string]any {
 // badFor are values that a shape does not take.
 func badFor(s *shape) []any {
 	bad := []any{
-		json.Number("1.5"), true, "", "x y\n", []any{}, []any{json.Number("1")}, map[string]any{"nosuchkey": true}, nil,
+		json.Number("1.5"), true, "", "x y\n",
+		[]any{},
+		[]any{json.Number("1")},
+		map[string]any{"nosuchkey": true},
+		nil,
 		json.Number("-1"), json.Number("1e400"), json.Number("99999999999999999999"), "NaN", "99999999999h", "-5s", "P1Y",
 	}
 	if s.kind == integerKind {
