@@ -312,3 +312,36 @@ func TestSingleDashedValues(t *testing.T) {
 		}
 	}
 }
+
+// FuzzFlagValues types anything as the value of every flag with bounds: what is
+// taken is within them, and what is not is answered with them.
+func FuzzFlagValues(f *testing.F) {
+	for _, seed := range []string{"5", "-1", "1e9", "30s", "P7D", "1.5d", "2w", "10/1s", "1/m", "none", "", "\x00", "٣", "99999999999h", "1/P", "P", "PT"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, flag := range everyFlag() {
+			value, ok := valueOf(flag.Flag).(ranged)
+			if !ok {
+				continue
+			}
+			if err := value.Set(text); err != nil {
+				if err.Error() != value.want() {
+					t.Errorf("--%s %q: %v", flag.Name, text, err)
+				}
+				continue
+			}
+			switch v := value.(type) {
+			case *intFlag:
+				ok = v.least <= *v.to && *v.to <= v.most
+			case *durationFlag:
+				ok = typedDuration(v.least) <= *v.to && *v.to <= typedDuration(v.most)
+			default:
+				ok = value.String() == text
+			}
+			if !ok {
+				t.Errorf("--%s takes %q", flag.Name, text)
+			}
+		}
+	})
+}
