@@ -59,7 +59,7 @@ func (a *app) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&a.flags.prefix, "prefix", "", "key `PREFIX` of queues given by name (default bull)")
 	addOutputFlags(&a.flags.outputFlags, flags)
 	flags.BoolVar(&a.flags.readOnly, "read-only", false, "refuse every change before it is sent")
-	flags.DurationVar(&a.flags.timeout, "timeout", 0, "give up after this `TIME` (default none)")
+	durationVar(flags, &a.flags.timeout, "timeout", "", "0s", mostWait, "give up after this `TIME` (default none)")
 	flags.StringVar(&a.flags.color, "color", "auto", "use colours `WHEN`: auto, always, never")
 	a.flags.config.addFlags(flags)
 	a.flags.changed = flags.Changed

@@ -3,12 +3,11 @@ package cmd
 import (
 	"context"
 	"errors"
-	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/qctl/qctl/internal/config"
 	"github.com/qctl/qctl/internal/queue"
 	"github.com/qctl/qctl/internal/render"
 )
@@ -16,7 +15,7 @@ import (
 // cleanOptions are the flags of qctl clean.
 type cleanOptions struct {
 	states    []string
-	olderThan string
+	olderThan time.Duration
 	keep      int
 	limit     int
 	dryRun    bool
@@ -56,9 +55,9 @@ QUEUE may be a pattern in quotes or @role.`,
 	}
 	flags := cmd.Flags()
 	flags.StringSliceVarP(&opts.states, "state", "s", nil, "clean jobs of this `STATE`: completed, failed")
-	flags.StringVar(&opts.olderThan, "older-than", "", "remove jobs that finished longer ago than `DURATION`: 24h, 7d")
-	flags.IntVar(&opts.keep, "keep", 0, "leave the newest `N` jobs")
-	flags.IntVar(&opts.limit, "limit", 0, "remove at most `N` jobs of each queue; 0 means all")
+	durationVar(flags, &opts.olderThan, "older-than", "", "0s", mostTime, "remove jobs that finished longer ago than `DURATION`: 24h, 7d")
+	intVar(flags, &opts.keep, "keep", 0, mostCount, "leave the newest `N` jobs")
+	intVar(flags, &opts.limit, "limit", 0, mostCount, "remove at most `N` jobs of each queue; 0 means all")
 	flags.BoolVarP(&opts.dryRun, "dry-run", "n", false, "only say what would be removed")
 	opts.confirmation.addFlags(a, cmd)
 	// It fails only for a flag that does not exist.
@@ -83,17 +82,8 @@ func (o *cleanOptions) validate(flags *pflag.FlagSet) error {
 		}
 	case !flags.Changed("older-than") && !flags.Changed("keep"):
 		return &usageError{err: errors.New("how old? give --older-than or --keep"), hint: "--older-than 0s means all"}
-	case o.keep < 0:
-		return &usageError{err: fmt.Errorf("--keep %d is negative", o.keep)}
-	case o.limit < 0:
-		return &usageError{err: fmt.Errorf("--limit %d is negative", o.limit), hint: "0 means all jobs"}
 	}
-	o.clean = queue.CleanOptions{State: states[0], Keep: o.keep, Limit: o.limit}
-	if flags.Changed("older-than") {
-		if o.clean.OlderThan, err = config.ParseDuration(o.olderThan); err != nil {
-			return fmt.Errorf("--older-than: %w", err)
-		}
-	}
+	o.clean = queue.CleanOptions{State: states[0], Keep: o.keep, Limit: o.limit, OlderThan: o.olderThan}
 	return nil
 }
 

@@ -44,10 +44,8 @@ func (a *app) applyFlags(c *config.Config) error {
 	case "always", "never":
 		a.streams.SetColor(a.flags.color == "always")
 	default:
-		return &usageError{
-			err:  fmt.Errorf("--color %q is not auto, always or never", a.flags.color),
-			hint: didYouMean(config.Suggest(a.flags.color, []string{"auto", "always", "never"}), ""),
-		}
+		err := fmt.Errorf("--color %s is not auto, always or never", config.Quote(a.flags.color))
+		return nearWord(err, a.flags.color, []string{"auto", "always", "never"}, "")
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ import (
 
 // demoOptions are the flags of qctl demo.
 type demoOptions struct {
-	length string
+	length time.Duration
 	ascii  bool
 
 	changed func(string) bool
@@ -28,8 +28,6 @@ type demoOptions struct {
 // Bounds of a demo.
 const (
 	demoLength  = 10 * time.Second // without a terminal
-	demoLeast   = time.Second
-	demoMost    = 24 * time.Hour
 	demoRefresh = time.Second
 )
 
@@ -68,7 +66,7 @@ keep the demo from running; it switches off the keys that change something.`,
 			return runDemo(ctx, a, opts)
 		},
 	}
-	cmd.Flags().StringVar(&opts.length, "for", "", "end after this `TIME` (default 10s without a terminal)")
+	durationVar(cmd.Flags(), &opts.length, "for", "", "1s", "24h", "end after this `TIME` (default 10s without a terminal)")
 	cmd.Flags().BoolVar(&opts.ascii, "ascii", false, "draw with ASCII characters only")
 	opts.changed = cmd.Flags().Changed
 	return a.prints(cmd, prints{
@@ -76,22 +74,12 @@ keep the demo from running; it switches off the keys that change something.`,
 	})
 }
 
-// span reads --for; 0 is until somebody ends it.
-func (o *demoOptions) span(watched bool) (time.Duration, error) {
-	if !o.changed("for") {
-		if watched {
-			return 0, nil
-		}
-		return demoLength, nil
+// span is how long the demo lasts; 0 is until somebody ends it.
+func (o *demoOptions) span(watched bool) time.Duration {
+	if watched || o.changed("for") {
+		return o.length
 	}
-	d, err := config.ParseDuration(o.length)
-	if err != nil {
-		return 0, &usageError{err: fmt.Errorf("--for: %w", err)}
-	}
-	if d < demoLeast || d > demoMost {
-		return 0, &usageError{err: fmt.Errorf("--for %s is not between 1s and 24h", o.length)}
-	}
-	return d, nil
+	return demoLength
 }
 
 // runDemo leaves nothing behind, however it ends.
@@ -101,10 +89,7 @@ func runDemo(ctx context.Context, a *app, opts *demoOptions) (err error) {
 		return err
 	}
 	watched := a.streams.InIsTerminal() && a.streams.OutIsTerminal() && a.streams.OutFile() != nil && format.ForPeople()
-	length, err := opts.span(watched)
-	if err != nil {
-		return err
-	}
+	length := opts.span(watched)
 	outer := ctx
 	if watched { // a terminal that is closed ends it like any other way out
 		var stop context.CancelFunc

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/qctl/qctl/internal/config"
 	"github.com/qctl/qctl/internal/embedded"
 	"github.com/qctl/qctl/internal/redisconn"
 	"github.com/qctl/qctl/internal/render"
@@ -214,7 +215,7 @@ func (v embeddedView) text() string {
 func (a *app) embeddedDir() (string, error) {
 	dir, err := embedded.DefaultDir(a.lookupEnv)
 	if err != nil {
-		return "", &usageError{err: err, hint: "set QCTL_EMBEDDED_DIR"}
+		return "", &usageError{err: err, hint: "set QCTL_EMBEDDED_DIR to a folder"}
 	}
 	return dir, nil
 }
@@ -249,10 +250,13 @@ func (a *app) useEmbedded(settings redisconn.Config) (redisconn.Config, error) {
 	}
 	if text, set := a.lookupEnv("QCTL_EMBEDDED_FSYNC"); set {
 		options.Fsync = embedded.Fsync(text)
-		if !options.Fsync.Valid() {
-			return settings, &usageError{
-				err: fmt.Errorf("QCTL_EMBEDDED_FSYNC %q is not %s or %s", text, embedded.FsyncEverySecond, embedded.FsyncAlways),
-			}
+		modes := []string{string(embedded.FsyncEverySecond), string(embedded.FsyncAlways)}
+		switch {
+		case text == "":
+			return settings, &usageError{err: errors.New("QCTL_EMBEDDED_FSYNC is set but empty"), hint: strings.Join(modes, " or ")}
+		case !options.Fsync.Valid():
+			err := fmt.Errorf("QCTL_EMBEDDED_FSYNC %s is not %s", config.Quote(text), strings.Join(modes, " or "))
+			return settings, nearWord(err, text, modes, "")
 		}
 	}
 	info, err := embedded.Open(a.hard, options)

@@ -20,7 +20,7 @@ type enqueueOptions struct {
 	data         string
 	name         string
 	priority     string
-	delay        string
+	delay        time.Duration
 	at           string
 	attempts     int
 	backoff      string
@@ -39,9 +39,9 @@ func (o *enqueueOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVarP(&o.data, "data", "d", "", "payload: `JSON`, @FILE, or - for standard input")
 	f.StringVar(&o.name, "name", "", "job `NAME` (default the queue's alias)")
 	f.StringVar(&o.priority, "priority", "", "`N` on the queue's scale, or urgent, normal, background")
-	f.StringVar(&o.delay, "delay", "", "run no sooner than after this `TIME` (30s, 15m, 2h, 7d)")
+	durationVar(f, &o.delay, "delay", "", "0s", mostDelay, "run no sooner than after this `TIME` (30s, 15m, 2h, 7d)")
 	f.StringVar(&o.at, "at", "", "run no sooner than at this `TIME` (2030-12-25T09:00:00Z, tomorrow 09:00)")
-	f.IntVar(&o.attempts, "attempts", 0, "fail for good after `N` attempts (default the queue's)")
+	intVar(f, &o.attempts, "attempts", 1, queue.MaxAttempts, "fail for good after `N` attempts (default the queue's)")
 	f.StringVar(&o.backoff, "backoff", "", "wait between attempts, `TYPE:TIME[:JITTER]` (exponential:30s, fixed:5s)")
 	f.StringVar(&o.id, "id", "", "job `ID`; adding one that exists changes nothing")
 	f.BoolVar(&o.lifo, "lifo", false, "run before jobs that wait already")
@@ -72,6 +72,7 @@ Prints the job's id.`,
   qctl enqueue orchestration --data '{"projectId":"p1","triggeredBy":"manual","jobType":"batch"}'
   qctl enqueue dev ticketId=T-1 skills:='["go","redis"]' --delay 15m --id replan-T-1
   jq -c '.[] | {data: .}' jobs.json | qctl enqueue dev --bulk -`,
+		Annotations:       map[string]string{foreignArguments: payloadFields},
 		Args:              argumentCount(1, -1, "QUEUE"),
 		ValidArgsFunction: completeQueues(a, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -98,10 +99,10 @@ Prints the job's id.`,
 func (o *enqueueOptions) validate(fields []string) error {
 	refuse := func(format string, args ...any) error { return &usageError{err: fmt.Errorf(format, args...)} }
 	switch {
-	case o.delay != "" && o.at != "":
+	case o.changed("delay") && o.changed("at"):
 		return refuse("--delay and --at exclude each other")
-	case o.changed("attempts") && (o.attempts < 1 || o.attempts > queue.MaxAttempts):
-		return refuse("--attempts %d is not between 1 and %d", o.attempts, queue.MaxAttempts)
+	case o.changed("priority") && o.priority == "":
+		return refuse("--priority is empty")
 	case o.changed("id") && o.id == "":
 		return refuse("--id is empty")
 	case o.bulk == "" && (o.skipBad || o.allowUnknown):
@@ -186,7 +187,7 @@ func (o *enqueueOptions) common(a *app, t target) (queue.JobOptions, error) {
 	if o.changed("attempts") {
 		opts.Attempts = o.attempts
 	}
-	if o.backoff != "" {
+	if o.changed("backoff") {
 		b, err := config.ParseBackoff(o.backoff)
 		if err != nil {
 			return opts, &usageError{err: fmt.Errorf("--backoff: %w", err)}
@@ -194,13 +195,9 @@ func (o *enqueueOptions) common(a *app, t target) (queue.JobOptions, error) {
 		opts.Backoff = backoffOf(b)
 	}
 	switch {
-	case o.delay != "":
-		d, err := config.ParseDuration(o.delay)
-		if err != nil {
-			return opts, &usageError{err: fmt.Errorf("--delay: %w", err)}
-		}
-		opts.Delay = d
-	case o.at != "":
+	case o.changed("delay"):
+		opts.Delay = o.delay
+	case o.changed("at"):
 		now := a.now()
 		at, err := config.ParseTime(o.at, now, a.local)
 		if err != nil {
@@ -280,7 +277,7 @@ func finishJob(t target, job *queue.NewJob, typed string) error {
 	ownPriority := t.Queue.Schema == "builtin:email" || t.Queue.Schema == "builtin:orchestration"
 	wire, onScale, err := scale.Wire(typed)
 	if err != nil {
-		return err
+		return fmt.Errorf("--priority: %w", err)
 	}
 	if ownPriority {
 		payload, err := parseObject(job.Data)

@@ -33,7 +33,8 @@ func (o *eventsOptions) addFlags(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.types, "event", nil, "only these `TYPES`, such as failed,stalled")
 	f.StringVar(&o.job, "job", "", "only those of the job with this `ID`")
 	f.StringVar(&o.since, "since", "", "begin at this `TIME` (10m, 2026-11-22T03:00:00Z)")
-	f.IntVar(&o.limit, "limit", defaultLimit, "of the past no more than the newest `N` (0 means all)")
+	o.limit = defaultLimit
+	intVar(f, &o.limit, "limit", 0, mostCount, "of the past no more than the newest `N` (0 means all)")
 	o.changed = f.Changed
 }
 
@@ -49,7 +50,10 @@ every queue. QUEUE may also be a pattern in quotes, or @ROLE.
 With --follow, events are shown as they come; it survives a restart of Redis and
 goes on where it was. Without --since it begins now; it ends with --timeout. Queues keep about the newest
 10,000 events; where some were dropped before they could be shown, the next one
-says so.`,
+says so.
+
+Producers may write events of their own: --event takes any type, but for one
+that is nearly one of BullMQ's and most likely mistyped.`,
 		Example: `  qctl events email
   qctl events email --job 42
   qctl events --follow --event failed,stalled
@@ -73,11 +77,15 @@ var eventTypes = []string{
 	"duplicated", "deduplicated", "waiting-children", "paused", "resumed", "drained", "cleaned",
 }
 
+// validate refuses a type that is nearly one of BullMQ's: it would show nothing,
+// which looks as if nothing had happened.
 func (o *eventsOptions) validate(a *app) error {
-	if o.limit < 0 {
-		return &usageError{err: fmt.Errorf("--limit %d is negative", o.limit), hint: "0 means all events"}
+	for _, word := range o.types {
+		if near := config.Suggest(word, eventTypes); near != "" && near != word {
+			return nearWord(fmt.Errorf("--event %s is none of BullMQ's", config.Quote(word)), word, eventTypes, "")
+		}
 	}
-	if o.since == "" {
+	if !o.changed("since") {
 		return nil
 	}
 	after, err := config.ParseSince(o.since, a.now(), a.local)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -226,15 +227,30 @@ func (a *app) report(err error) int {
 		fmt.Fprintf(a.streams.Err, "qctl: %s\n", render.Multiline(err.Error()))
 	case errors.Is(err, config.ErrInvalid): // a file has many mistakes, each with its own line
 		for _, part := range split(err) {
-			fmt.Fprintf(a.streams.Err, "qctl: %s\n", render.Text(part.Error()))
+			fmt.Fprintf(a.streams.Err, "qctl: %s\n", render.Text(cutMessage(part.Error())))
 		}
 	default:
-		fmt.Fprintf(a.streams.Err, "qctl: %s\n", render.Text(err.Error()))
+		fmt.Fprintf(a.streams.Err, "qctl: %s\n", render.Text(cutMessage(err.Error())))
 	}
 	if hint != "" {
 		fmt.Fprintf(a.streams.Err, "hint: %s\n", render.Text(hint))
 	}
 	return code
+}
+
+// maxMessage bounds an error's line: what repeats an input must not flood a
+// terminal or a log with it.
+const maxMessage = 4 << 10
+
+func cutMessage(text string) string {
+	if len(text) <= maxMessage {
+		return text
+	}
+	end := maxMessage
+	for end > maxMessage-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return fmt.Sprintf("%s… (%d bytes)", text[:end], len(text))
 }
 
 func (a *app) reportJSON(err error, code int, hint string) {
@@ -246,7 +262,7 @@ func (a *app) reportJSON(err error, code int, hint string) {
 		DidYouMean []string `json:"didYouMean,omitempty"`
 		Docs       string   `json:"docs"`
 	}
-	b := body{Exit: code, Message: err.Error(), Hint: hint, Docs: "qctl help exit-codes"}
+	b := body{Exit: code, Message: cutMessage(err.Error()), Hint: hint, Docs: "qctl help exit-codes"}
 	for _, row := range exitCodes {
 		if row.code == code {
 			b.Code = row.name
@@ -254,11 +270,14 @@ func (a *app) reportJSON(err error, code int, hint string) {
 	}
 	var missing *notFoundError
 	var usage *usageError
+	var value *config.ValueError
 	switch {
 	case errors.As(err, &missing) && missing.near != "":
 		b.DidYouMean = []string{missing.near}
 	case errors.As(err, &usage) && usage.near != "":
 		b.DidYouMean = []string{usage.near}
+	case errors.As(err, &value) && value.Near != "":
+		b.DidYouMean = []string{value.Near}
 	}
 	// Standard error has no other place to tell that it cannot be written.
 	_ = render.WriteNDJSON(a.streams.Err, []map[string]body{{"error": b}}, render.Options{Terminal: a.streams.ErrIsTerminal()})

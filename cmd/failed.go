@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/qctl/qctl/internal/config"
 	"github.com/qctl/qctl/internal/queue"
 	"github.com/qctl/qctl/internal/render"
 )
@@ -53,7 +54,7 @@ its jobs with --cause, here and on retry and remove.`,
 				}
 				return runCauses(ctx, a, opts, args)
 			}
-			return &usageError{err: fmt.Errorf("--by %q: failed jobs are grouped by cause", by)}
+			return nearWord(fmt.Errorf("--by %s: failed jobs are grouped by cause", config.Quote(by)), by, []string{"cause"}, "")
 		},
 	}
 	opts.addFlags(cmd.Flags())

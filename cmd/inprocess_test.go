@@ -22,6 +22,8 @@ type call struct {
 	terminal bool
 	width    int
 	color    bool
+	// looked hears which variables are looked up.
+	looked func(name string)
 	// change is made to the streams after that.
 	change func(*iostreams.Streams)
 }
@@ -49,7 +51,13 @@ func (c call) run(t testing.TB) (got answer) {
 	defer cancel()
 	a := &app{
 		args: c.args, streams: streams, now: time.Now, local: time.UTC, hard: ctx,
-		lookupEnv: func(name string) (string, bool) { text, ok := c.env[name]; return text, ok },
+		lookupEnv: func(name string) (string, bool) {
+			if c.looked != nil {
+				c.looked(name)
+			}
+			text, ok := c.env[name]
+			return text, ok
+		},
 		environ: func() (all []string) {
 			for name, text := range c.env {
 				all = append(all, name+"="+text)

@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,8 +23,8 @@ type limitOptions struct {
 }
 
 func (o *limitOptions) addFlags(f *pflag.FlagSet) {
-	f.StringVar(&o.concurrency, "concurrency", "", "most jobs active at one time over all workers, `N` or none")
-	f.StringVar(&o.rate, "rate", "", "most jobs that start, over all workers, `N/TIME` (100/1m) or none")
+	f.Var(&limitFlag{&o.concurrency}, "concurrency", "most jobs active at one time over all workers, `N` or none")
+	f.Var(&rateFlag{to: &o.rate, none: true}, "rate", "most jobs that start, over all workers, `N/TIME` (100/1m) or none")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "only say what would change")
 	o.changed = f.Changed
 }
@@ -68,10 +67,7 @@ func (o *limitOptions) apply(limits queue.Limits) (queue.Limits, error) {
 	if o.changed("concurrency") {
 		limits.Concurrency = nil
 		if o.concurrency != noLimit {
-			n, err := strconv.Atoi(o.concurrency)
-			if err != nil || n < 1 {
-				return limits, &usageError{err: fmt.Errorf("--concurrency %q is not a number from 1 on, or none", o.concurrency)}
-			}
+			n, _ := parseInt(o.concurrency) // the flag has read it
 			limits.Concurrency = &n
 		}
 	}
@@ -80,7 +76,7 @@ func (o *limitOptions) apply(limits queue.Limits) (queue.Limits, error) {
 		if o.rate != noLimit {
 			rate, err := config.ParseRate(o.rate)
 			if err != nil {
-				return limits, &usageError{err: fmt.Errorf("--rate: %w", err), hint: "or none"}
+				return limits, fmt.Errorf("--rate: %w", err)
 			}
 			limits.Max, limits.Duration = &rate.Max, rate.Duration
 		}

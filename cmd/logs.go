@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +22,7 @@ type logsOptions struct {
 }
 
 func (o *logsOptions) addFlags(f *pflag.FlagSet) {
-	f.IntVar(&o.limit, "limit", 0, "only the newest `N` lines (0 means all)")
+	intVar(f, &o.limit, "limit", 0, mostCount, "only the newest `N` lines (0 means all)")
 	f.BoolVarP(&o.follow, "follow", "f", false, "go on until the job has finished")
 	f.StringVar(&o.idBase64, "id-base64", "", "the job's id in `BASE64`, instead of ID")
 	o.changed = f.Changed
@@ -73,11 +72,8 @@ const (
 // front.
 func runLogs(ctx context.Context, a *app, opts *logsOptions, arg, id string, typed bool) error {
 	format, err := a.format()
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case opts.limit < 0:
-		return &usageError{err: fmt.Errorf("--limit %d is negative", opts.limit), hint: "0 means all lines"}
 	}
 	t, err := a.existing(ctx, arg)
 	if err != nil {

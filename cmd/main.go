@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"strings"
 	"syscall"
 	"time"
 
@@ -116,7 +115,7 @@ error; "qctl help exit-codes" lists what the exit codes mean.`,
 	root.SetIn(a.streams.In)
 	root.SetOut(a.streams.Out)
 	root.SetErr(a.streams.Err)
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(a.flagError)
 	root.SetUsageTemplate(usageTemplate)
 	a.addFlags(root.PersistentFlags())
 	a.completeOutput(root)
@@ -131,6 +130,8 @@ error; "qctl help exit-codes" lists what the exit codes mean.`,
 	root.AddCommand(newExitCodesTopic(), newOutputTopic())
 	completeGlobalFlags(a, root)
 	completeTheRest(a, root)
+	root.InitDefaultHelpCmd()
+	a.guard(root)
 	return root
 }
 
@@ -185,19 +186,9 @@ func unknownCommand(root *cobra.Command, name string) error {
 	}
 	near := config.Suggest(name, names)
 	return &usageError{
-		err:  fmt.Errorf("unknown command %q", name),
+		err:  fmt.Errorf("unknown command %s", config.Quote(name)),
 		hint: didYouMean(near, root.CommandPath()+" --help lists the commands"), near: near,
 	}
-}
-
-// flagError suggests the nearest flag: the parser only says that it is unknown.
-func flagError(cmd *cobra.Command, err error) error {
-	hint := cmd.CommandPath() + " --help lists the flags"
-	text, near := err.Error(), ""
-	if name, ok := strings.CutPrefix(text, "unknown flag: --"); ok {
-		near = prefixed("--", config.Suggest(name, flagNames(cmd)))
-	}
-	return &usageError{err: err, hint: didYouMean(near, hint), near: near}
 }
 
 func prefixed(prefix, name string) string {

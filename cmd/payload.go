@@ -105,15 +105,15 @@ func parseFields(args []string) (object, error) {
 		raw := strings.HasSuffix(name, ":")
 		name = strings.TrimSuffix(name, ":")
 		if !ok || name == "" {
-			return nil, &usageError{err: fmt.Errorf("argument %q is not field=value or field:=json", arg)}
+			return nil, &usageError{err: fmt.Errorf("argument %s is not field=value or field:=json", config.Quote(arg))}
 		}
 		if _, twice := o.get(name); twice {
-			return nil, &usageError{err: fmt.Errorf("field %q is given twice", name)}
+			return nil, &usageError{err: fmt.Errorf("field %s is given twice", config.Quote(name))}
 		}
 		text := json.RawMessage(value)
 		if raw {
 			if err := config.CheckPayload(text, config.Limits{}); err != nil {
-				return nil, &usageError{err: fmt.Errorf("field %q: %w", name, err)}
+				return nil, &usageError{err: fmt.Errorf("field %s: %w", config.Quote(name), err)}
 			}
 		} else {
 			encoded, err := encode(value)

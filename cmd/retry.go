@@ -31,7 +31,7 @@ func (o *retryOptions) addFlags(cmd *cobra.Command) {
 	flags.Lookup("all-failed").NoOptDefVal = allFailedAlone
 	o.selection.addStateFlag(cmd, "retry jobs of this `STATE`: failed, completed (default failed)")
 	o.selection.addFlags(flags)
-	flags.StringVar(&o.pace, "pace", "", "retry at most `N/TIME` jobs: 100/s, 50/1m")
+	flags.Var(&rateFlag{to: &o.pace}, "pace", "retry at most `N/TIME` jobs: 100/s, 50/1m")
 	flags.BoolVar(&o.reset, "reset-attempts", false, "count attempts from zero again")
 	flags.BoolVarP(&o.dryRun, "dry-run", "n", false, "only say what would be retried")
 }

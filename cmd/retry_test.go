@@ -24,7 +24,7 @@ func TestRetryForms(t *testing.T) {
 		{"queue as value", []string{"--all-failed=orchestration"}, form{Queue: "orchestration", All: true}},
 		{"with other flags between", []string{"--all-failed", "--pace", "1/s", "bull:x"}, form{Queue: "bull:x", All: true}},
 		{"true as value", []string{"--all-failed=true", "email"}, form{Queue: "email", All: true}},
-		{"taken back", []string{"--all-failed", "--all-failed=false", "email", "1"}, form{Queue: "email", IDs: []string{"1"}}},
+		{"false as value", []string{"--all-failed=false", "email", "1"}, form{Queue: "email", IDs: []string{"1"}}},
 		{"pattern", []string{"--all-failed=*-queue"}, form{Queue: "*-queue", All: true}},
 		{"ids", []string{"email", "1", "2"}, form{Queue: "email", IDs: []string{"1", "2"}}},
 		{"ids behind two dashes", []string{"email", "--", "-rf", "--yes"}, form{Queue: "email", IDs: []string{"-rf", "--yes"}}},

@@ -25,7 +25,7 @@ type selection struct {
 	cause      string
 	sinceText  string
 	untilText  string
-	olderThan  string
+	olderThan  time.Duration
 	limit      int // most jobs; 0: all
 	newest     bool
 
@@ -45,9 +45,9 @@ func (s *selection) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.sinceText, "since", s.sinceText,
 		"only jobs finished, or created if unfinished, since `TIME`: 2h, today, 2030-12-25 09:00")
 	flags.StringVar(&s.untilText, "until", s.untilText, "only jobs finished, or created if unfinished, until `TIME`")
-	flags.StringVar(&s.olderThan, "older-than", s.olderThan,
+	durationVar(flags, &s.olderThan, "older-than", "", "0s", mostTime,
 		"only jobs finished, or created if unfinished, longer ago than `DURATION`: 24h, 7d")
-	flags.IntVar(&s.limit, "limit", s.limit, "at most `N` jobs; 0 means all")
+	intVar(flags, &s.limit, "limit", 0, mostCount, "at most `N` jobs; 0 means all")
 	flags.BoolVar(&s.newest, "newest", s.newest, "begin with the newest (finished jobs do, unless --newest=false)")
 }
 
@@ -62,9 +62,6 @@ func (s *selection) addStateFlag(cmd *cobra.Command, usage string) {
 // validate reads what was typed. Without --state the selection is of the
 // given states.
 func (s *selection) validate(a *app, flags *pflag.FlagSet, states ...queue.State) (err error) {
-	if s.limit < 0 {
-		return &usageError{err: fmt.Errorf("--limit %d is negative", s.limit), hint: "0 means all jobs"}
-	}
 	s.states, s.ordered = states, flags.Changed("newest")
 	if flag := flags.Lookup("state"); flag != nil && flag.Changed {
 		if s.states, err = parseStates(s.stateNames); err != nil {
@@ -107,11 +104,7 @@ func (s *selection) parseTimes(now time.Time, local *time.Location, flags *pflag
 		}
 	}
 	if flags.Changed("older-than") {
-		age, err := config.ParseDuration(s.olderThan)
-		if err != nil {
-			return fmt.Errorf("--older-than: %w", err)
-		}
-		if oldest := now.Add(-age); s.until.IsZero() || oldest.Before(s.until) {
+		if oldest := now.Add(-s.olderThan); s.until.IsZero() || oldest.Before(s.until) {
 			s.until = oldest
 		}
 	}

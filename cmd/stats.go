@@ -69,23 +69,20 @@ such as workers where Redis does not list its clients, are -1.`,
 		},
 	}
 	cmd.Flags().BoolVarP(&opts.watch, "watch", "w", false, "print again and again")
-	cmd.Flags().DurationVar(&opts.interval, "interval", 2*time.Second, "with --watch: `TIME` from one print to the next")
+	durationVar(cmd.Flags(), &opts.interval, "interval", "2s", leastInterval, "24h", "with --watch: `TIME` from one print to the next")
 	cmd.Flags().StringVar(&opts.failIf, "fail-if", "", "exit with 1 when this `CONDITION` holds for any queue")
 	return a.prints(cmd, prints{layout: render.StatsLayout, endless: flagIf(&opts.watch, "--watch")})
 }
 
 // leastInterval keeps a watch from being a load.
-const leastInterval = 100 * time.Millisecond
+const leastInterval = "100ms"
 
 // watchStats prints the stats until ctx ends. It survives a Redis that does not
 // answer, which it tells.
 func watchStats(ctx context.Context, a *app, opts *statsOptions, args []string) error {
 	format, err := a.format()
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case opts.interval < leastInterval:
-		return &usageError{err: fmt.Errorf("--interval %s is shorter than %s", opts.interval, leastInterval)}
 	}
 	for first := true; ; first = false {
 		if !first && format.ForPeople() {

@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os/signal"
 	"slices"
 	"strings"
@@ -23,8 +22,8 @@ type topOptions struct {
 	ascii   bool
 }
 
-// shortestRefresh keeps a dashboard from being a load.
-const shortestRefresh = 200 * time.Millisecond
+// leastRefresh keeps a dashboard from being a load.
+const leastRefresh = "200ms"
 
 func newTopCommand(a *app) *cobra.Command {
 	opts := &topOptions{}
@@ -48,15 +47,12 @@ which ask for its name.`,
 		Args:              argumentCount(0, -1, "QUEUE"),
 		ValidArgsFunction: completeQueues(a, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if opts.refresh < shortestRefresh {
-				return &usageError{err: fmt.Errorf("--refresh %s is shorter than %s", opts.refresh, shortestRefresh)}
-			}
 			ctx, cancel := a.context(cmd)
 			defer cancel()
 			return runTop(ctx, a, opts, args)
 		},
 	}
-	cmd.Flags().DurationVar(&opts.refresh, "refresh", tui.DefaultRefresh, "`TIME` between two looks at Redis")
+	durationVar(cmd.Flags(), &opts.refresh, "refresh", tui.DefaultRefresh.String(), leastRefresh, "24h", "`TIME` between two looks at Redis")
 	cmd.Flags().BoolVar(&opts.ascii, "ascii", false, "draw with ASCII characters only")
 	return cmd
 }

@@ -163,11 +163,6 @@ var sameWord = map[string]string{
 	"yes":         "does not ask",
 }
 
-// typeOnly are flags of two types though they mean one thing.
-var typeOnly = map[string]bool{
-	"concurrency": true, // a limit may also be none
-}
-
 func TestNoFlagMeansTwoThings(t *testing.T) {
 	t.Parallel()
 	type meaning struct{ usage, kind, short, where string }
@@ -189,7 +184,7 @@ func TestNoFlagMeansTwoThings(t *testing.T) {
 						t.Errorf("%s is %q, and %s is %q", m.where, m.usage, was.where, was.usage)
 					}
 				}
-				if was.kind != m.kind && !typeOnly[f.Name] {
+				if was.kind != m.kind {
 					t.Errorf("%s is a %s, and %s a %s", m.where, m.kind, was.where, was.kind)
 				}
 				if was.short != m.short {

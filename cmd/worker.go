@@ -27,15 +27,15 @@ type workerOptions struct {
 	concurrency int
 	rate        string
 	handler     string
-	grace       string
+	grace       time.Duration
 	drain       bool
 	create      bool
 	name        string
-	jobTimeout  string
-	lock        string
-	stalled     string
+	jobTimeout  time.Duration
+	lock        time.Duration
+	stalled     time.Duration
 	maxStalled  int
-	metrics     string
+	metrics     time.Duration
 	logLevel    string
 	logFormat   string
 	program     []string
@@ -45,22 +45,28 @@ type workerOptions struct {
 
 func (o *workerOptions) addFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.queues, "queue", nil, "work this `QUEUE`; may be given several times")
-	f.IntVar(&o.concurrency, "concurrency", 0, "run up to `N` jobs of a queue at once (default the queue's)")
-	f.StringVar(&o.rate, "rate", "", "start at most `N/TIME` jobs of a queue (10/1s), over all its workers (default the queue's)")
+	intVar(f, &o.concurrency, "concurrency", config.MinConcurrency, config.MaxConcurrency, "run up to `N` jobs of a queue at once (default the queue's)")
+	f.Var(&rateFlag{to: &o.rate}, "rate", "start at most `N/TIME` jobs of a queue (10/1s), over all its workers (default the queue's)")
 	f.StringVar(&o.handler, "handler", "", "built-in `HANDLER` to try things out: noop, sleep=TIME, fail=RATE, sleep=TIME,fail=RATE")
-	f.StringVar(&o.grace, "grace", "30s", "after the first interrupt, let running jobs go on for this `TIME`")
+	durationVar(f, &o.grace, "grace", "30s", "0s", mostWait, "after the first interrupt, let running jobs go on for this `TIME`")
 	f.BoolVar(&o.drain, "drain", false, "end when nothing waits any more; delayed jobs stay where they are")
 	f.BoolVar(&o.create, "create", false, "allow queues that do not exist yet")
 	f.StringVar(&o.name, "worker-name", "", "`NAME` in worker listings and with each job")
-	f.StringVar(&o.jobTimeout, "job-timeout", "", "end a job after this `TIME` (default the queue's)")
-	f.StringVar(&o.lock, "lock", "", "lock jobs for this `TIME` at once (default the queue's, 30s)")
-	f.StringVar(&o.stalled, "stalled-interval", "", "look for jobs of dead workers this often, `TIME` (default the queue's, 30s)")
-	f.IntVar(&o.maxStalled, "max-stalled", 0, "fail a job that stalled more than `N` times (default the queue's, 2)")
-	f.StringVar(&o.metrics, "metrics", "", "keep BullMQ's per-minute metrics for this `TIME` (default none)")
+	durationVar(f, &o.jobTimeout, "job-timeout", "", "1ms", mostWait, "end a job after this `TIME` (default the queue's)")
+	durationVar(f, &o.lock, "lock", "", "100ms", mostWait, "lock jobs for this `TIME` at once (default the queue's, 30s)")
+	durationVar(f, &o.stalled, "stalled-interval", "", "100ms", mostWait, "look for jobs of dead workers this often, `TIME` (default the queue's, 30s)")
+	intVar(f, &o.maxStalled, "max-stalled", 1, mostCount, "fail a job that stalled more than `N` times (default the queue's, 2)")
+	durationVar(f, &o.metrics, "metrics", "", "1m", mostWait, "keep BullMQ's per-minute metrics for this `TIME` (default none)")
 	f.StringVar(&o.logLevel, "log-level", "info", "log from this `LEVEL` on: debug, info, warn, error")
 	f.StringVar(&o.logFormat, "log-format", "text", "log as `FORMAT`: text, json")
 	o.changed = f.Changed
 }
+
+// The words that flags of a worker take.
+var (
+	logLevels  = []string{"debug", "info", "warn", "error"}
+	logFormats = []string{"text", "json"}
+)
 
 func newWorkerCommand(a *app) *cobra.Command {
 	opts := &workerOptions{}
@@ -102,6 +108,7 @@ file with an error changes nothing.`,
 			}
 			return nil
 		},
+		Annotations:       map[string]string{foreignArguments: programArguments},
 		ValidArgsFunction: completePrograms,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return runWorker(cmd.Context(), a, opts) },
 	}
@@ -109,8 +116,8 @@ file with an error changes nothing.`,
 	// They fail only for unknown flags.
 	_ = cmd.RegisterFlagCompletionFunc("queue", completeQueues(a, 1))
 	_ = cmd.RegisterFlagCompletionFunc("handler", completeBeginning("noop", "sleep=", "fail="))
-	_ = cmd.RegisterFlagCompletionFunc("log-level", completeWord("debug", "info", "warn", "error"))
-	_ = cmd.RegisterFlagCompletionFunc("log-format", completeWord("text", "json"))
+	_ = cmd.RegisterFlagCompletionFunc("log-level", completeWord(logLevels...))
+	_ = cmd.RegisterFlagCompletionFunc("log-format", completeWord(logFormats...))
 	return a.printsRows(cmd, render.LayoutOf[workedView](nil))
 }
 
@@ -230,12 +237,13 @@ func programHandler(cfg handler.ProgramConfig) (jobHandler, error) {
 func (o *workerOptions) givenHandler() (jobHandler, error) {
 	nothing := func() {}
 	switch {
-	case o.handler != "" && len(o.program) > 0:
+	case o.changed("handler") && len(o.program) > 0:
 		return jobHandler{}, &usageError{err: errors.New("--handler and a program exclude each other")}
-	case o.handler != "":
+	case o.changed("handler"):
 		h, err := handler.Parse(o.handler)
 		if err != nil {
-			return jobHandler{}, &usageError{err: fmt.Errorf("--handler: %w", err)}
+			kind, _, _ := strings.Cut(o.handler, "=")
+			return jobHandler{}, nearWord(fmt.Errorf("--handler: %w", err), strings.TrimSpace(kind), []string{"noop", "sleep", "fail"}, "")
 		}
 		return jobHandler{Handler: h, text: o.handler, close: nothing}, nil
 	case len(o.program) > 0:
@@ -283,15 +291,9 @@ func (o *workerOptions) config(a *app, t target) (worker.Config, error) {
 		return cfg, &usageError{err: fmt.Errorf("--worker-name %q contains blanks", o.name)}
 	}
 	if o.changed("concurrency") {
-		if o.concurrency < config.MinConcurrency || o.concurrency > config.MaxConcurrency {
-			return cfg, &usageError{err: fmt.Errorf("--concurrency %d is not between %d and %d", o.concurrency, config.MinConcurrency, config.MaxConcurrency)}
-		}
 		cfg.Concurrency = o.concurrency
 	}
 	if o.changed("max-stalled") {
-		if o.maxStalled < 1 {
-			return cfg, &usageError{err: fmt.Errorf("--max-stalled %d is not at least 1", o.maxStalled)}
-		}
 		cfg.MaxStalled = o.maxStalled
 	}
 	if o.rate != "" {
@@ -301,40 +303,26 @@ func (o *workerOptions) config(a *app, t target) (worker.Config, error) {
 		}
 		cfg.Limiter = &queue.Limiter{Max: limiter.Max, Duration: limiter.Duration}
 	}
-	return cfg, o.durations(&cfg)
+	o.durations(&cfg)
+	return cfg, nil
 }
 
-// durations reads the flags that are times, each with its least value.
-func (o *workerOptions) durations(cfg *worker.Config) error {
-	var metrics time.Duration
-	for _, d := range []struct {
-		flag, text string
-		to         *time.Duration
-		least      time.Duration
-	}{
-		{"grace", o.grace, &cfg.Grace, 0},
-		{"job-timeout", o.jobTimeout, &cfg.Timeout, time.Millisecond},
-		{"lock", o.lock, &cfg.Lock, 100 * time.Millisecond},
-		{"stalled-interval", o.stalled, &cfg.StalledInterval, 100 * time.Millisecond},
-		{"metrics", o.metrics, &metrics, time.Minute},
-	} {
-		if d.text == "" {
-			continue
-		}
-		value, err := config.ParseDuration(d.text)
-		if err != nil {
-			return &usageError{err: fmt.Errorf("--%s: %w", d.flag, err)}
-		}
-		if value < d.least {
-			return &usageError{err: fmt.Errorf("--%s %s is less than %s", d.flag, d.text, d.least)}
-		}
-		*d.to = value
-	}
+// durations puts the flags that are times over the queue's.
+func (o *workerOptions) durations(cfg *worker.Config) {
+	cfg.Grace = o.grace
 	if cfg.Grace == 0 {
 		cfg.Grace = -1 // the worker's zero means its default
 	}
-	cfg.MetricsPoints = int(metrics / time.Minute)
-	return nil
+	if o.jobTimeout > 0 {
+		cfg.Timeout = o.jobTimeout
+	}
+	if o.lock > 0 {
+		cfg.Lock = o.lock
+	}
+	if o.stalled > 0 {
+		cfg.StalledInterval = o.stalled
+	}
+	cfg.MetricsPoints = int(o.metrics / time.Minute)
 }
 
 func (o *workerOptions) concurrencyOrigin(c *config.Config, t target) string {
@@ -356,14 +344,14 @@ func rateText(l *queue.Limiter) string {
 func (a *app) logger(level, format string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, &usageError{err: fmt.Errorf("--log-level %q is not debug, info, warn or error", level)}
+		return nil, nearWord(fmt.Errorf("--log-level %s is not debug, info, warn or error", config.Quote(level)), level, logLevels, "")
 	}
 	out := render.NewLogWriter(a.streams.Err)
 	switch {
 	case format == "json":
 		return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: l})), nil
 	case format != "text":
-		return nil, &usageError{err: fmt.Errorf("--log-format %q is not text or json", format)}
+		return nil, nearWord(fmt.Errorf("--log-format %s is not text or json", config.Quote(format)), format, logFormats, "")
 	case a.streams.ErrIsTerminal():
 		return slog.New(tint.NewTextHandler(out, &tint.Options{Level: l, TimeFormat: time.TimeOnly, NoColor: !a.streams.Color()})), nil
 	}

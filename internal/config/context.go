@@ -20,13 +20,13 @@ func (c *Config) chooseContext(s Sources, layer *fileLayer) error {
 		if slices.Contains(c.Contexts, name) {
 			return nil // it is there, and what is wrong with it has been reported
 		}
-		want := "the configuration file has no such context"
-		if near := Suggest(name, c.Contexts); near != "" {
+		want, near := "the configuration file has no such context", Suggest(name, c.Contexts)
+		if near != "" {
 			want += ", did you mean " + near + "?"
 		} else if len(c.Contexts) > 0 {
 			want += ", only " + strings.Join(c.Contexts, ", ")
 		}
-		return &ValueError{What: "context", Value: name, Want: want}
+		return &ValueError{What: "context", Value: name, Want: want, Near: near}
 	}
 	c.claim("context", from)
 	c.Context = name

@@ -122,7 +122,8 @@ func (c *Config) loadOutput(env func(string) (string, bool)) error {
 		return err
 	}
 	if !slices.Contains(OutputFormats(), value) {
-		return &ValueError{What: variable, Value: value, Want: want}
+		near := Suggest(value, OutputFormats())
+		return &ValueError{What: variable, Value: value, Want: want + suggested(near), Near: near}
 	}
 	c.SetOutput(value, Origin{Env, variable})
 	return nil

@@ -15,6 +15,7 @@ type ValueError struct {
 	What  string // what was being read: "duration", "BULLMQ_PREFIX"
 	Value string // the refused text, unchanged and possibly hostile
 	Want  string // the rule it breaks, with the allowed range
+	Near  string // what was probably meant; empty when nobody knows
 }
 
 // Error quotes the refused text, cut and with everything unprintable escaped.
@@ -39,3 +40,7 @@ func quote(text string) string {
 	}
 	return strconv.Quote(text[:end]) + "… (" + strconv.Itoa(len(text)) + " bytes)"
 }
+
+// Quote shows foreign text in an error message: quoted, escaped, and cut with
+// the number of its bytes when it is long.
+func Quote(text string) string { return quote(text) }

@@ -93,6 +93,10 @@ func (s *shape) schema() ordered {
 	case booleanKind:
 		kind("boolean")
 	case durationKind:
+		if s.least > 0 { // 0 is refused, in whatever unit
+			kind("string")
+			return append(o, member{"pattern", durationPattern}, member{"not", ordered{{"pattern", "^[^1-9]*$"}}})
+		}
 		o = append(o, member{"type", []string{"string", "integer"}}, member{"pattern", durationPattern}, member{"maximum", 0}, member{"minimum", 0})
 	case timeKind:
 		kind("string")

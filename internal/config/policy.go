@@ -44,10 +44,8 @@ func ParseBackoff(text string) (Backoff, error) {
 	parts := strings.Split(text, ":")
 	if kinds := []string{BackoffExponential, BackoffFixed}; parts[0] != kinds[0] && parts[0] != kinds[1] {
 		want := "want exponential:DURATION or fixed:DURATION, such as exponential:1m"
-		if near := Suggest(parts[0], kinds); near != "" {
-			want += ", did you mean " + near + "?"
-		}
-		return refuse(want)
+		near := Suggest(parts[0], kinds)
+		return Backoff{}, &ValueError{What: "backoff", Value: text, Want: want + suggested(near), Near: near}
 	}
 	if len(parts) < 2 || len(parts) > 3 {
 		return refuse("want TYPE:DURATION or TYPE:DURATION:JITTER, such as exponential:1m:0.2")

@@ -101,8 +101,9 @@ func (s Scale) background() int {
 }
 
 func (s Scale) refuse(text string) error {
+	near := Suggest(text, []string{"urgent", "normal", "background"})
 	return &ValueError{
-		What: "priority", Value: text,
-		Want: fmt.Sprintf("want an integer from %d to %d (%s), urgent, normal or background", s.Min, s.Max, s.Order),
+		What: "priority", Value: text, Near: near,
+		Want: fmt.Sprintf("want an integer from %d to %d (%s), urgent, normal or background", s.Min, s.Max, s.Order) + suggested(near),
 	}
 }

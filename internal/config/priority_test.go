@@ -54,7 +54,7 @@ func TestScaleWire(t *testing.T) {
 		{"wide background is behind normal", wide, "background", result{Wire: 100, Payload: 100}},
 		{"fraction", lower, "1.5", result{Err: `priority "1.5"` + lowerRange}},
 		{"sign", lower, "+5", result{Err: `priority "+5"` + lowerRange}},
-		{"word", lower, "URGENT", result{Err: `priority "URGENT"` + lowerRange}},
+		{"word", lower, "URGENT", result{Err: `priority "URGENT"` + lowerRange + ", did you mean urgent?"}},
 		{"huge", lower, "99999999999999999999", result{Err: `priority "99999999999999999999"` + lowerRange}},
 	}
 	for _, test := range tests {

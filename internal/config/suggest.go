@@ -45,6 +45,14 @@ func Suggest(name string, candidates []string) string {
 	return best
 }
 
+// suggested ends a rule with what was probably meant, if that is known.
+func suggested(near string) string {
+	if near == "" {
+		return ""
+	}
+	return ", did you mean " + near + "?"
+}
+
 // shorter orders by length, then by the alphabet.
 func shorter(a, b string) bool {
 	return len(a) < len(b) || len(a) == len(b) && a < b

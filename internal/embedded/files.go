@@ -22,7 +22,10 @@ const (
 // DefaultDir is the folder of the store: $QCTL_EMBEDDED_DIR, or qctl/embedded
 // in the user's folder for state. getenv is [os.LookupEnv] or a stand-in.
 func DefaultDir(getenv func(string) (string, bool)) (string, error) {
-	if dir, set := getenv("QCTL_EMBEDDED_DIR"); set && dir != "" {
+	if dir, set := getenv("QCTL_EMBEDDED_DIR"); set {
+		if dir == "" {
+			return "", errors.New("QCTL_EMBEDDED_DIR is set but empty")
+		}
 		return filepath.Abs(dir)
 	}
 	if runtime.GOOS != "windows" && runtime.GOOS != "darwin" {

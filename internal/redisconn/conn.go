@@ -151,6 +151,6 @@ func (c *Conn) guard(client *redis.Client) *redis.Client {
 	if c.config.ReadOnly {
 		client.AddHook(readOnly{})
 	}
-	client.AddHook(connecting{sentinelName: c.config.SentinelName})
+	client.AddHook(connecting{sentinelName: c.config.SentinelName, tls: c.tls != nil})
 	return client
 }

@@ -2,9 +2,12 @@ package redisconn
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -58,7 +61,10 @@ var beforeCommands = map[string]bool{
 
 // connecting is the hook that marks the errors of connecting. Hooks see the
 // handshake because go-redis runs it through them.
-type connecting struct{ sentinelName string }
+type connecting struct {
+	sentinelName string
+	tls          bool
+}
 
 // DialHook marks what fails of dialing or of asking the sentinels.
 func (h connecting) DialHook(next redis.DialHook) redis.DialHook {
@@ -70,8 +76,24 @@ func (h connecting) DialHook(next redis.DialHook) redis.DialHook {
 		if reply := redis.Error(nil); h.sentinelName != "" && errors.As(err, &reply) && strings.HasPrefix(reply.Error(), "ERR ") {
 			err = &connectError{fmt.Errorf("no sentinel answers there: %s", reply.Error())}
 		}
+		if h.tls && noTLS(err) {
+			err = &connectError{fmt.Errorf("%s does not answer in TLS (%w): a port without TLS needs redis:// in place of rediss://", addr, err)}
+		}
 		return conn, notConnected(err)
 	}
+}
+
+// noTLS reports whether the other side took the connection and did not answer as
+// TLS does: with something else, or not at all. A Redis without TLS waits for
+// the end of what it takes for a line.
+func noTLS(err error) bool {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return false
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return true
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // ProcessHook marks what fails of the handshake.
