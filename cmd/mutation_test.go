@@ -30,6 +30,8 @@ type mutation struct {
 	stdin   string
 	// asks: without a terminal it ends with exit code 10, unless there is --yes.
 	asks bool
+	// guards: it does so for a protected queue only.
+	guards bool
 	// noDryRun: there is no --dry-run, for the reason given.
 	noDryRun string
 	// elsewhere: what it changes is not in Redis.
@@ -49,9 +51,9 @@ var mutations = []mutation{
 	{command: "remove", args: "email wait0 failed1 parent0 --children"},
 	{command: "remove", args: "email --state failed", asks: true},
 	{command: "remove", args: "email --state waiting,delayed,completed --name *", asks: true},
-	{command: "pause", args: "email"},
+	{command: "pause", args: "email", guards: true},
 	{command: "pause", args: "*"},
-	{command: "resume", args: "ba"},
+	{command: "resume", args: "ba", guards: true},
 	{command: "limit", args: "email --concurrency 3 --rate 5/1m"},
 	{command: "limit", args: "ba --concurrency none --rate none"},
 	{command: "clean", args: "email --state failed --older-than 0s", asks: true},
@@ -161,7 +163,7 @@ func TestEveryMutationIsListed(t *testing.T) {
 		if has := c.Flags().Lookup("dry-run") != nil; has == (mutations[at].noDryRun != "") {
 			t.Errorf("%s has --dry-run: %v", path, has)
 		}
-		asks := slices.ContainsFunc(mutations, func(m mutation) bool { return m.command == path && m.asks })
+		asks := slices.ContainsFunc(mutations, func(m mutation) bool { return m.command == path && (m.asks || m.guards) })
 		if has := c.Flags().Lookup("yes") != nil; has != asks {
 			t.Errorf("%s has --yes: %v", path, has)
 		}
