@@ -1,41 +1,23 @@
 package iostreams
 
 import (
-	"fmt"
 	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/sys/unix"
+
+	"github.com/qctl/qctl/internal/ptytest"
 )
 
-// openTerminal returns the end of a pseudo-terminal that a program would get,
-// and a function that sets its width.
-func openTerminal(t *testing.T) (terminal *os.File, resize func(columns uint16)) {
+// openTerminal returns the end of a terminal without a size that a program would
+// get, and a function that sets its width.
+func openTerminal(t *testing.T) (program *os.File, resize func(columns uint16)) {
 	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatalf("open a pseudo-terminal: %v", err)
-	}
-	t.Cleanup(func() { _ = master.Close() })
-	fd := int(master.Fd())
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatalf("unlock the pseudo-terminal: %v", err)
-	}
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err != nil {
-		t.Fatalf("number of the pseudo-terminal: %v", err)
-	}
-	terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatalf("open the other end: %v", err)
-	}
-	t.Cleanup(func() { _ = terminal.Close() })
-	return terminal, func(columns uint16) {
+	person, program := ptytest.Open(t)
+	ptytest.Resize(t, person, 0, 0)
+	return program, func(columns uint16) {
 		t.Helper()
-		if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 40, Col: columns}); err != nil {
-			t.Fatalf("resize to %d columns: %v", columns, err)
-		}
+		ptytest.Resize(t, person, columns, 40)
 	}
 }
 

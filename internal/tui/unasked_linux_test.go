@@ -3,14 +3,13 @@ package tui
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"github.com/qctl/qctl/internal/ptytest"
 )
 
 // A program with a dashboard in it must not ask the terminal anything when it
@@ -18,20 +17,7 @@ import (
 // every command. The test binary itself is such a program.
 func TestNothingIsAskedAtTheStart(t *testing.T) {
 	t.Parallel()
-	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer terminal.Close()
-	fd := int(terminal.Fd())
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err := errors.Join(err, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)); err != nil {
-		t.Fatal(err)
-	}
-	side, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	terminal, side := ptytest.Open(t)
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

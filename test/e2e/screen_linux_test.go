@@ -2,8 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"sync"
@@ -13,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/qctl/qctl/internal/ptytest"
 	"github.com/qctl/qctl/internal/redistest"
 )
 
@@ -30,21 +29,7 @@ type screen struct {
 
 func openScreen(t *testing.T, rows, columns uint16, env []string, args ...string) *screen {
 	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = master.Close() })
-	fd := int(master.Fd())
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err := errors.Join(err, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)); err != nil {
-		t.Fatal(err)
-	}
-	side, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = side.Close() })
+	master, side := ptytest.Open(t)
 	s := &screen{t: t, master: master, side: side, ended: make(chan struct{})}
 	s.resize(rows, columns)
 	s.cmd = command(env, args...)
@@ -78,9 +63,7 @@ func (s *screen) start() {
 
 func (s *screen) resize(rows, columns uint16) {
 	s.t.Helper()
-	if err := unix.IoctlSetWinsize(int(s.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: columns}); err != nil {
-		s.t.Fatal(err)
-	}
+	ptytest.Resize(s.t, s.master, columns, rows)
 }
 
 func (s *screen) shows(text string) bool {
@@ -92,11 +75,7 @@ func (s *screen) shows(text string) bool {
 // settings are those of stty.
 func (s *screen) settings() unix.Termios {
 	s.t.Helper()
-	termios, err := unix.IoctlGetTermios(int(s.side.Fd()), unix.TCGETS)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return *termios
+	return ptytest.Settings(s.t, s.side)
 }
 
 func (s *screen) end() int {
