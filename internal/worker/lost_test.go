@@ -46,7 +46,8 @@ func TestLostCallsAreSettledByAsking(t *testing.T) {
 					}
 					return nil, nil
 				})})
-			e.patiently(2*time.Minute, "all jobs", func() bool { return e.counts()["completed"] == 250 })
+			// Calls that are lost in a row make the worker wait longer and longer.
+			e.patiently(4*time.Minute, "all jobs", func() bool { return e.counts()["completed"] == 250 })
 			stats := r.finish()
 			want := each(fine, 1)
 			for _, id := range again {
