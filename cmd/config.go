@@ -308,6 +308,14 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
+// grouped is plural for numbers of any size: 1 job, 1,375 jobs.
+func grouped(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return render.Count(n) + " " + noun + "s"
+}
+
 // checkSchemas compiles the payload schemas, which are read when jobs are added.
 func checkSchemas(c *config.Config) error {
 	var errs []error

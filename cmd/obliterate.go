@@ -70,7 +70,7 @@ func runObliterate(ctx context.Context, a *app, opts *obliterateOptions, arg str
 		return fmt.Errorf("%s: %w: %s", t.label(), queue.ErrActiveJobs, render.Count(counts.Active))
 	}
 	if !opts.dryRun {
-		what := fmt.Sprintf("obliterate %s with its %s jobs", t.base(), render.Count(counts.Total))
+		what := fmt.Sprintf("obliterate %s with its %s", t.base(), grouped(counts.Total, "job"))
 		left, err := a.confirmNamed(ctx, &opts.confirmation, []target{t}, func(target) string { return what })
 		if err != nil {
 			return err

@@ -71,9 +71,9 @@ func runSweeps(ctx context.Context, a *app, verb string, sweeps []sweep, several
 
 // text is the line for people.
 func (v sweepView) text() string {
-	jobs := fmt.Sprintf("%s %s jobs", render.Count(v.Removed), v.kind)
+	jobs := grouped(v.Removed, v.kind+" job")
 	if v.kind == everyJob {
-		jobs = fmt.Sprintf("all %s jobs", render.Count(v.Removed))
+		jobs = "all " + grouped(v.Removed, "job")
 	}
 	if v.DryRun {
 		return fmt.Sprintf("would remove %s from %s", jobs, render.Text(v.label))
@@ -91,7 +91,7 @@ func (a *app) confirmSweeps(ctx context.Context, c *confirmation, sweeps []sweep
 		of = append(of, s.t)
 	}
 	left, err := a.confirmNamed(ctx, c, of, func(t target) string {
-		return fmt.Sprintf("remove %s %s jobs of %s", render.Count(matched[t.base()]), sweeps[0].kind, t.label())
+		return fmt.Sprintf("remove %s of %s", grouped(matched[t.base()], sweeps[0].kind+" job"), t.label())
 	})
 	if err != nil || len(left) == 0 {
 		return err
