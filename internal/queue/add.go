@@ -20,6 +20,11 @@ type Added struct {
 	ID string
 	// Duplicate means that a job of this id existed; nothing was stored.
 	Duplicate bool
+	// Deduplicated means that ID is another job's, which keeps this one out;
+	// nothing was stored, unless that job is to be followed by this one.
+	Deduplicated bool
+	// Replaced is the id of the delayed job that gave way to this one.
+	Replaced string
 }
 
 // Most jobs, and about the most bytes, that one script call stores: enough to
