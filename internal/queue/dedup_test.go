@@ -230,8 +230,11 @@ func TestAddBulkOfMixedJobs(t *testing.T) {
 		e.add(queue.NewJob{Name: "p", Opts: queue.JobOptions{ID: "p"}})
 		child := queue.NewJob{Name: "c", Opts: queue.JobOptions{Parent: &queue.ParentRef{Queue: e.base, ID: "p"}}}
 		added, err := e.q.AddBulk(e.ctx, []queue.NewJob{
-			{Name: "a"}, deduped(queue.Deduplication{}, queue.JobOptions{}), child, {Name: "b"},
-			deduped(queue.Deduplication{}, queue.JobOptions{}), {Name: "c", Opts: queue.JobOptions{ID: "p"}},
+			{Name: "a"},
+			deduped(queue.Deduplication{}, queue.JobOptions{}), child,
+			{Name: "b"},
+			deduped(queue.Deduplication{}, queue.JobOptions{}),
+			{Name: "c", Opts: queue.JobOptions{ID: "p"}},
 		})
 		e.must(err)
 		same(e, "answers", []queue.Added{

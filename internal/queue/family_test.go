@@ -179,7 +179,8 @@ func TestAwaitChildren(t *testing.T) {
 			held queue.Held
 			want error
 		}{
-			{queue.Held{ID: "p", Token: "x"}, queue.ErrLockLost}, {queue.Held{ID: "nobody", Token: "t"}, queue.ErrJobNotFound},
+			{queue.Held{ID: "p", Token: "x"}, queue.ErrLockLost},
+			{queue.Held{ID: "nobody", Token: "t"}, queue.ErrJobNotFound},
 			{queue.Held{ID: "wait", Token: "t"}, queue.ErrJobNotFound},
 		} {
 			if _, err := e.q.AwaitChildren(e.ctx, c.held, ""); !errors.Is(err, c.want) {

@@ -28,7 +28,8 @@ func TestRelationsInOptions(t *testing.T) {
 			`{"deduplication":{"id":"d","ttl":1500,"extend":true,"replace":true,"keepLastIfActive":true,"reschedule":true}}`,
 		},
 		{
-			queue.JobOptions{Parent: parent, FailParent: true}, `{"attempts":0,"parent":{"id":"7","queue":"a:b:q"},"fpof":true}`,
+			queue.JobOptions{Parent: parent, FailParent: true},
+			`{"attempts":0,"parent":{"id":"7","queue":"a:b:q"},"fpof":true}`,
 			`{"parent":{"id":"7","queue":"a:b:q"},"failParentOnFailure":true}`,
 		},
 		{queue.JobOptions{ContinueParent: true}, `{"attempts":0,"cpof":true}`, `{"continueParentOnFailure":true}`},

@@ -178,13 +178,13 @@ func TestOurFlowsTakeUpJobs(t *testing.T) {
 			tree    tree
 			only6   bool
 		}{
-			"waiting":        {waiting, root(leaf(1, "old", args{"failParentOnFailure": true}), leaf(2, "new", nil)), false},
-			"failed":         {failed, root(leaf(1, "old", nil), leaf(2, "new", nil)), false},
-			"completed":      {done, root(leaf(1, "old", args{"ignoreDependencyOnFailure": true})), true},
-			"completed last": {done, root(leaf(2, "new", nil), leaf(1, "old", nil)), true},
-			"completed one":  {done, root(leaf(1, "old", nil), leaf(2, "new", nil)), true},
-			"as a middle":    {waiting, root(tree{queue: 1, name: "old", children: []tree{leaf(2, "new", nil)}}), false},
-			"as the root":    {waiting, tree{queue: 1, name: "old", children: []tree{leaf(2, "new", nil)}}, false},
+			"waiting":                       {waiting, root(leaf(1, "old", args{"failParentOnFailure": true}), leaf(2, "new", nil)), false},
+			"failed":                        {failed, root(leaf(1, "old", nil), leaf(2, "new", nil)), false},
+			"completed":                     {done, root(leaf(1, "old", args{"ignoreDependencyOnFailure": true})), true},
+			"completed last":                {done, root(leaf(2, "new", nil), leaf(1, "old", nil)), true},
+			"completed one":                 {done, root(leaf(1, "old", nil), leaf(2, "new", nil)), true},
+			"as a middle":                   {waiting, root(tree{queue: 1, name: "old", children: []tree{leaf(2, "new", nil)}}), false},
+			"as the root":                   {waiting, tree{queue: 1, name: "old", children: []tree{leaf(2, "new", nil)}}, false},
 			"as a middle that is completed": {done, root(tree{queue: 1, name: "old", children: []tree{leaf(2, "new", nil)}}), true},
 			"of a parent that is gone": {func(g *grove) {
 				g.add(tree{name: "gone", children: []tree{leaf(1, "old", nil)}}, false)
@@ -231,8 +231,14 @@ func TestOurChildrenOfExistingJobs(t *testing.T) {
 		w.groves("children", func(g *grove, ours bool) {
 			parent(g)
 			for i, opts := range []args{
-				nil, {"delay": hour}, {"priority": 3}, {"lifo": true}, {"failParentOnFailure": true}, {"continueParentOnFailure": true},
-				{"ignoreDependencyOnFailure": true}, {"removeDependencyOnFailure": true, "attempts": 4},
+				nil,
+				{"delay": hour},
+				{"priority": 3},
+				{"lifo": true},
+				{"failParentOnFailure": true},
+				{"continueParentOnFailure": true},
+				{"ignoreDependencyOnFailure": true},
+				{"removeDependencyOnFailure": true, "attempts": 4},
 			} {
 				accepted(g, g.addChild(ours, fmt.Sprint("c", i), opts))
 			}
