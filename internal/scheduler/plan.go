@@ -85,6 +85,7 @@ const (
 	WhyCorrupt   = "its record cannot be read"
 	WhyLeftAlone = "it is declared no more"
 	WhyWaits     = "its job has run; a later expiresAt makes the next"
+	WhyRenewed   = "its job returned a later expiresAt"
 )
 
 // fieldPaused is the one property of a Field that is not BullMQ's.
