@@ -163,10 +163,10 @@ func planOne(d *Declared, l *Live, opts PlanOptions) Change {
 		c.Why, c.Fields = WhyWaits, nil
 	case len(c.Fields) > 0 && !ended:
 		c.Action = ActionChange
-	case l.Health == queue.SchedulerStopped:
-		c.Action, c.Why = ActionRestart, WhyStopped
 	case l.Health == queue.SchedulerEnded || ended:
 		c.Why, c.Fields = WhyEnded, nil
+	case l.Health == queue.SchedulerStopped:
+		c.Action, c.Why = ActionRestart, WhyStopped
 	}
 	return c
 }
