@@ -141,7 +141,7 @@ func (c *clock) scheduler() *exec.Cmd {
 }
 
 func (c *clock) worker() *exec.Cmd {
-	return c.start("worker", "--queue", "chimes", "--queue", "bells", "--handler", "noop", "--lock", "1s",
+	return c.start("worker", "--queue", "chimes", "--queue", "bells", "--handler", "sleep=50ms", "--concurrency", "5", "--lock", "1s",
 		"--stalled-interval", "500ms", "--max-stalled", "100", "--log-level", "error")
 }
 
