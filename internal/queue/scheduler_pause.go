@@ -95,6 +95,12 @@ func (q *Queue) resume(ctx context.Context, id, text string, next NextRun) (Upse
 		return Upserted{}, q.schedulerError(id, err)
 	}
 	made, err := s.template(now, count)
+	if err == nil {
+		err = made.keepRepeat(k.Opts)
+	}
+	if err == nil {
+		err = made.turn(count, now)
+	}
 	if err != nil {
 		return Upserted{}, q.schedulerError(id, err)
 	}

@@ -61,6 +61,23 @@ func (t *template) turn(count, now int64) error {
 	return nil
 }
 
+// keepRepeat adds what the options of an earlier iteration say beyond the record.
+func (t *template) keepRepeat(opts string) error {
+	var earlier struct{ Repeat map[string]json.RawMessage }
+	if opts == "" {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(opts), &earlier); err != nil {
+		return fmt.Errorf("%w: options of its last job: %w", ErrCorrupt, err)
+	}
+	for name, value := range earlier.Repeat {
+		if _, given := t.repeat[name]; !given {
+			t.repeat[name] = value
+		}
+	}
+	return nil
+}
+
 // args are the arguments that iteration.lua reads.
 func (t *template) args() ([]any, error) {
 	delete(t.opts, "delay")
