@@ -166,6 +166,7 @@ func commands(a *app) []*cobra.Command {
 		newDrainCommand(a),
 		newObliterateCommand(a),
 		newWorkerCommand(a),
+		newSchedulerCommand(a),
 		newDemoCommand(a),
 		newInitCommand(a),
 		newConfigCommand(a),

@@ -61,6 +61,7 @@ var mutations = []mutation{
 	{command: "drain", args: "email --delayed", asks: true},
 	{command: "obliterate", args: "email --force", asks: true},
 	{command: "worker", args: "--queue email --handler noop --drain", noDryRun: "it runs jobs"},
+	{command: "scheduler", args: "--once"},
 	{command: "init", args: "FILE", elsewhere: true},
 	{command: "embedded reset", asks: true, elsewhere: true},
 }

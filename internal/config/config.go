@@ -25,6 +25,12 @@ type Config struct {
 	Protected []string // queues, or patterns of them, to be careful with
 	Schedules []Schedule
 
+	Workforce0 Workforce0 // what the built-in set of schedules depends on
+
+	DigestHour   int    // of the day, of the built-in daily digest
+	CronOwner    string // the variable that says whether this process may own the clock
+	CronOwnerSet bool
+
 	Output  string        // format of results
 	Color   string        // auto, always or never
 	Timeout time.Duration // of a command; 0: none
@@ -41,8 +47,11 @@ type Config struct {
 // builtin returns the weakest layer.
 func builtin() *Config {
 	c := &Config{
-		Prefix:  DefaultPrefix,
-		Queues:  builtinQueues(),
+		Prefix: DefaultPrefix,
+		Queues: builtinQueues(),
+
+		DigestHour: 7,
+
 		Output:  "table",
 		Color:   "auto",
 		origins: map[string]Origin{},
