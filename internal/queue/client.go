@@ -64,6 +64,7 @@ func (c *Client) Ping(ctx context.Context) error {
 type Queue struct {
 	client *Client
 	base   KeyBase
+	fence  Fence // of the leader who writes, see Fenced
 	adds   adder
 }
 
