@@ -11,7 +11,7 @@ import (
 
 // goodTexts are values for the texts that have rules, by the end of their path.
 var goodTexts = map[string]string{
-	"url": "http://h", "schema": "builtin:email", "pattern": "* * * * *", "timezone": "UTC", "context": "abc", "queue": "email",
+	"url": "http://h", "schema": "builtin:email", "pattern": "* * * * *", "tz": "UTC", "context": "abc", "queue": "dev",
 	"redis.url": "redis://h", "smtp.url": "smtp://h", "from": "a@example.com", "every": "5m", "env[0]": "ABC",
 }
 
@@ -41,11 +41,14 @@ func sample(s *shape, path string) any {
 	case booleanKind:
 		return true
 	case durationKind:
+		if strings.HasSuffix(path, ".offset") { // less than the interval
+			return "1m"
+		}
 		return "5m"
 	case timeKind:
 		return "2026-12-31T09:00:00Z"
 	case anyKind:
-		return map[string]any{}
+		return map[string]any{"expiresAt": "2026-12-31T09:00:00Z"}
 	}
 	if len(s.words) > 0 {
 		return s.words[0]
@@ -72,7 +75,17 @@ func sampleObject(s *shape, path, name string, value any) map[string]any {
 	for _, required := range s.required {
 		object[required] = sample(&s.key(required).shape, join(path, required))
 	}
-	if len(s.one) > 0 && !slices.Contains(s.one, name) {
+	one := slices.Clone(s.one)
+	for _, need := range s.needs {
+		if need.key == name {
+			object[need.other] = sample(&s.key(need.other).shape, join(path, need.other))
+			one = slices.DeleteFunc(one, func(key string) bool { return key == need.other || key == name })
+			if len(one) < len(s.one) {
+				one = nil
+			}
+		}
+	}
+	if len(one) > 0 && !slices.Contains(s.one, name) {
 		object[s.one[0]] = sample(&s.key(s.one[0]).shape, join(path, s.one[0]))
 	}
 	if name != "" {

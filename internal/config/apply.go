@@ -37,7 +37,6 @@ func (l *fileLayer) load(data []byte) {
 	l.checkConnection(l.root, "")
 	l.defaults(l.root.get("defaults"))
 	l.queues(l.root.get("queues"))
-	l.schedules(l.root.get("schedules"))
 }
 
 func (l *fileLayer) origin(n *node) Origin {

@@ -1,11 +1,9 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // queues applies the queues of the file: it changes built-in ones, adds others
@@ -89,23 +87,12 @@ func (l *fileLayer) queue(q *Queue, n *node, path string) {
 	l.limiter(q, n, path)
 	l.integer(n, "attempts", path, &q.Attempts)
 
-	backoff, at := n.get("backoff"), join(path, "backoff")
-	l.text(backoff, "type", at, &q.Backoff.Type)
-	l.duration(backoff, "delay", at, &q.Backoff.Delay)
-	l.put(backoff, "jitter", at, func(v *node) { q.Backoff.Jitter, _ = strconv.ParseFloat(v.text, 64) }) // verified before
-	if backoff != nil && q.Backoff.Type == "" && backoff.get("type") == nil {
-		l.problems.add(backoff.at, at, "the key type is missing: want exponential or fixed")
-	}
-
+	l.backoff(n.get("backoff"), join(path, "backoff"), &q.Backoff)
 	l.duration(n, "timeout", path, &q.Timeout)
 	l.duration(n, "lockDuration", path, &q.LockDuration)
 	l.duration(n, "stalledInterval", path, &q.StalledInterval)
 	l.integer(n, "maxStalledCount", path, &q.MaxStalledCount)
-	keep, at := n.get("keep"), join(path, "keep")
-	for key, to := range map[string]*Retention{"completed": &q.Keep.Completed, "failed": &q.Keep.Failed} {
-		l.duration(keep.get(key), "age", join(at, key), &to.Age)
-		l.integer(keep.get(key), "count", join(at, key), &to.Count)
-	}
+	l.keep(n.get("keep"), join(path, "keep"), &q.Keep)
 	l.priority(q, n.get("priority"), join(path, "priority"))
 	l.put(n, "schema", path, func(v *node) {
 		q.Schema = v.text
@@ -116,6 +103,24 @@ func (l *fileLayer) queue(q *Queue, n *node, path string) {
 		}
 	})
 	l.work(q, n, path)
+}
+
+// backoff applies the delay between attempts.
+func (l *fileLayer) backoff(n *node, path string, to *Backoff) {
+	l.text(n, "type", path, &to.Type)
+	l.duration(n, "delay", path, &to.Delay)
+	l.put(n, "jitter", path, func(v *node) { to.Jitter, _ = strconv.ParseFloat(v.text, 64) }) // verified before
+	if n != nil && to.Type == "" && n.get("type") == nil {
+		l.problems.add(n.at, path, "the key type is missing: want exponential or fixed")
+	}
+}
+
+// keep applies how long finished jobs stay.
+func (l *fileLayer) keep(n *node, path string, to *Keep) {
+	for key, to := range map[string]*Retention{"completed": &to.Completed, "failed": &to.Failed} {
+		l.duration(n.get(key), "age", join(path, key), &to.Age)
+		l.integer(n.get(key), "count", join(path, key), &to.Count)
+	}
 }
 
 // isSchemaFile tells the name of a file, which has a dot or a slash, from that
@@ -235,46 +240,4 @@ func (l *fileLayer) http(n *node, path string) *HTTPHandler {
 	l.secret(n, "secret", path, &h.Secret)
 	l.duration(n, "timeout", path, &h.Timeout)
 	return h
-}
-
-// schedules applies the declared schedules.
-func (l *fileLayer) schedules(n *node) {
-	if n == nil {
-		return
-	}
-	l.config.claim("schedules", l.origin(n))
-	type identity struct{ queue, id string }
-	seen := map[identity]int{}
-	for i, item := range n.items {
-		if item.refused {
-			continue
-		}
-		path := fmt.Sprintf("schedules[%d]", i)
-		s := l.schedule(item, path)
-		if first, twice := seen[identity{s.Queue, s.ID}]; twice && s.ID != "" {
-			l.problems.add(item.at, path, fmt.Sprintf("queue %s has a schedule %s already, in line %d", quote(s.Queue), quote(s.ID), first))
-		}
-		seen[identity{s.Queue, s.ID}] = item.at.line
-		l.config.Schedules = append(l.config.Schedules, s)
-	}
-}
-
-func (l *fileLayer) schedule(n *node, path string) Schedule {
-	var s Schedule
-	l.text(n, "queue", path, &s.Queue)
-	l.text(n, "id", path, &s.ID)
-	l.text(n, "pattern", path, &s.Pattern)
-	l.duration(n, "every", path, &s.Every)
-	l.text(n, "tz", path, &s.TZ)
-	l.text(n, "name", path, &s.Name)
-	l.integer(n, "limit", path, &s.Limit)
-	for key, to := range map[string]*time.Time{"startDate": &s.StartDate, "endDate": &s.EndDate} {
-		l.put(n, key, path, func(v *node) { *to, _ = time.Parse(time.RFC3339, v.text) }) // verified before
-	}
-	if !s.StartDate.IsZero() && !s.EndDate.IsZero() && s.EndDate.Before(s.StartDate) {
-		l.problems.add(cmp.Or(n.get("endDate"), n).at, path, "endDate is before startDate")
-	}
-	l.put(n, "data", path, func(v *node) { s.Data = v.json() })
-	l.put(n, "opts", path, func(v *node) { s.Opts = v.json() })
-	return s
 }

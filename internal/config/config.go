@@ -25,6 +25,10 @@ type Config struct {
 	Protected []string // queues, or patterns of them, to be careful with
 	Schedules []Schedule
 
+	DigestHour   int    // of the day, of the built-in daily digest
+	CronOwner    string // the variable that says whether this process may own the clock
+	CronOwnerSet bool
+
 	Output  string        // format of results
 	Color   string        // auto, always or never
 	Timeout time.Duration // of a command; 0: none
@@ -43,6 +47,9 @@ func builtin() *Config {
 	c := &Config{
 		Prefix:  DefaultPrefix,
 		Queues:  builtinQueues(),
+
+		DigestHour: 7,
+
 		Output:  "table",
 		Color:   "auto",
 		origins: map[string]Origin{},

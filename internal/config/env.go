@@ -12,6 +12,9 @@ import (
 // concurrency; the queue's alias follows.
 const concurrencyVariable = "BULLMQ_CONCURRENCY_"
 
+// cronVariable restricts which instance owns the clock.
+const cronVariable = "WORKFORCE0_CRON_ENABLED"
+
 const (
 	wantConcurrency = "want an integer from 1 to 10000"
 	wantBool        = "want true, yes, on, 1 or false, no, off, 0"
@@ -46,8 +49,9 @@ func Load(env func(string) (string, bool), environ []string) (*Config, []Warning
 func (c *Config) loadEnv(env func(string) (string, bool), environ []string) ([]Warning, error) {
 	var errs []error
 	warnings, err := c.loadPrefix(env)
-	errs = append(errs, err, c.loadReadOnly(env), c.loadOutput(env))
+	errs = append(errs, err, c.loadReadOnly(env), c.loadOutput(env), c.loadDigestHour(env))
 	c.loadRedis(env)
+	c.CronOwner, c.CronOwnerSet = env(cronVariable)
 
 	variables, err := c.concurrencyVariables()
 	errs = append(errs, err, c.loadConcurrency(env, variables))
@@ -127,6 +131,36 @@ func (c *Config) loadOutput(env func(string) (string, bool)) error {
 	}
 	c.SetOutput(value, Origin{Env, variable})
 	return nil
+}
+
+// loadDigestHour reads the hour of the daily digest.
+func (c *Config) loadDigestHour(env func(string) (string, bool)) error {
+	const variable, want = "DIGEST_CRON_HOUR", "want an hour from 0 to 23"
+	value, set, err := lookup(env, variable, want)
+	if err != nil || !set {
+		return err
+	}
+	hour, err := strconv.Atoi(value)
+	if err != nil || !isDigits(value) || hour > 23 {
+		return &ValueError{What: variable, Value: value, Want: want}
+	}
+	c.DigestHour = hour
+	c.origins["digestHour"] = Origin{Env, variable}
+	return nil
+}
+
+// MayOwnClock reports whether this process may make the jobs of schedules fall
+// due for the whole fleet. Of many instances one is told to, by a variable; any
+// value but a plain yes means no, so that a slip never makes a second owner.
+func (c *Config) MayOwnClock() error {
+	switch strings.ToLower(c.CronOwner) {
+	case "1", "true":
+		return nil
+	}
+	if !c.CronOwnerSet {
+		return nil
+	}
+	return fmt.Errorf("%w: %s is %s", ErrNotClockOwner, cronVariable, quote(c.CronOwner))
 }
 
 // loadConcurrency reads the concurrency of every configured queue.

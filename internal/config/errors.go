@@ -10,6 +10,10 @@ import (
 // before anything was sent.
 var ErrInvalid = errors.New("invalid input")
 
+// ErrNotClockOwner: the environment says that another instance owns the clock of
+// schedules. It does not match ErrInvalid: nothing needs mending.
+var ErrNotClockOwner = errors.New("this instance may not own the clock")
+
 // ValueError is one refused flag, variable, name or word.
 type ValueError struct {
 	What  string // what was being read: "duration", "BULLMQ_PREFIX"

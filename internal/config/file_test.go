@@ -129,11 +129,12 @@ func TestFileErrors(t *testing.T) {
 		}},
 		{"schedules", "schedules:\n  - {queue: q, id: a, every: 1s}\n  - {queue: q, id: a, pattern: x}\n  - {queue: q, every: 1s, startDate: today}\n  - {queue: q, id: b}\n  - {queue: q, id: c, every: 0s}\n  - {queue: q, id: d, every: 1s, startDate: \"2026-01-02T00:00:00Z\", endDate: \"2026-01-01T00:00:00Z\"}\n", nil, []string{
 			`qctl.yaml:3:6: schedules[1]: queue "q" has a schedule "a" already, in line 2`,
+			`qctl.yaml:3:32: schedules[1].pattern: cron expression "x": day of week: unexpected character 'x'`,
 			"qctl.yaml:4:6: schedules[2]: the key id is missing",
 			`qctl.yaml:4:38: schedules[2].startDate: want a time such as 2026-12-31T09:00:00Z, got "today"`,
-			"qctl.yaml:5:6: schedules[3]: want one of the keys pattern or every",
-			`qctl.yaml:6:30: schedules[4].every: want 1ms or more in steps of 1ms, got "0s"`,
-			"qctl.yaml:7:78: schedules[5]: endDate is before startDate",
+			"qctl.yaml:5:6: schedules[3]: want one of the keys pattern, every or before",
+			`qctl.yaml:6:30: schedules[4].every: want 1s or more in steps of 1ms, got "0s"`,
+			"qctl.yaml:7:78: schedules[5].endDate: is before startDate",
 		}},
 		{"queues that cannot be told apart", "queues:\n  webhook_outbound: {name: x}\n  mail: {name: email-queue}\n", nil, []string{
 			`qctl.yaml:3:3: queues.mail: lies at "bull:email-queue", as alias "email" and alias "mail" do: give one another name or prefix`,
@@ -237,7 +238,7 @@ func TestFileValues(t *testing.T) {
     record: {postgres: "env:DATABASE_URL", query: "select 1", args: [data.id], done: sent, onCompleted: a, onFailed: b}
     onFailed: {enqueue: qa}
 schedules:
-  - {queue: qa, id: daily, pattern: "0 7 * * *", tz: Europe/Berlin, name: n, data: {big: 12345678901234567890123, no: "yes", list: [1.50, true, null]}, opts: {attempts: 3}, limit: 4, endDate: "2027-01-01T00:00:00Z"}
+  - {queue: qa, id: daily, pattern: "0 7 * * *", tz: Europe/Berlin, name: n, data: {big: 12345678901234567890123, no: "yes", list: [1.50, true, null]}, attempts: 3, opts: {keepLogs: 9}, limit: 4, endDate: "2027-01-01T00:00:00Z"}
 `
 	dir := place(t, content)
 	got, warnings, err := LoadFrom(from(dir, map[string]string{"BULLMQ_CONCURRENCY_EMAIL": "3"}))
@@ -273,7 +274,7 @@ schedules:
 	}
 	want.Schedules = []Schedule{{
 		Queue: "qa", ID: "daily", Pattern: "0 7 * * *", TZ: "Europe/Berlin", Name: "n", Limit: 4,
-		Data: []byte(`{"big":12345678901234567890123,"no":"yes","list":[1.50,true,null]}`), Opts: []byte(`{"attempts":3}`),
+		Data: []byte(`{"big":12345678901234567890123,"no":"yes","list":[1.50,true,null]}`), Attempts: 3, Opts: []byte(`{"keepLogs":9}`),
 		EndDate: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC),
 	}}
 	if diff := cmp.Diff(want, got, ignoreOrigins); diff != "" {

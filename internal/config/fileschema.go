@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // durationPattern is what the JSON Schema says of durations; the units of
@@ -101,6 +102,9 @@ func (s *shape) schema() ordered {
 	case timeKind:
 		kind("string")
 		o = append(o, member{"format", "date-time"}, member{"pattern", timePattern})
+	case scaleKind:
+		o = append(o, member{"type", []string{"integer", "string"}}, member{"minimum", s.least}, member{"maximum", s.most},
+			member{"pattern", "^(" + strings.Join(s.words, "|") + ")$"})
 	case textKind, secretKind, addressKind:
 		kind("string")
 		return append(o, s.textSchema()...)
@@ -123,6 +127,13 @@ func (s *shape) objectSchema() ordered {
 	o := ordered{{"properties", properties}, {"additionalProperties", false}}
 	if len(s.required) > 0 {
 		o = append(o, member{"required", s.required})
+	}
+	if len(s.needs) > 0 {
+		needs := ordered{}
+		for _, need := range s.needs {
+			needs = append(needs, member{need.key, []string{need.other}})
+		}
+		o = append(o, member{"dependentRequired", needs})
 	}
 	if len(s.one) > 0 {
 		var alternatives []ordered

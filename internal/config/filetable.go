@@ -76,11 +76,6 @@ func connectionKeys() []key {
 }
 
 func queueShape() shape {
-	retention := func(doc string) shape {
-		return object(doc,
-			key{"age", duration("Keep them for this time; 0 is without limit.", 0)},
-			key{"count", integer("Keep this many; 0 is without limit.", 0, 1<<31-1)})
-	}
 	return object("One queue: where it lies and how its jobs run.",
 		key{"name", text("Name in Redis; the alias if left out.").checked(partRule("queue name"))},
 		key{"prefix", text("Prefix of its keys.").checked(prefixRule)},
@@ -90,16 +85,12 @@ func queueShape() shape {
 			key{"max", integer("Jobs.", 1, maxRate)},
 			key{"duration", duration("Time.", time.Millisecond)}).orNull()},
 		key{"attempts", integer("Runs before a job fails for good.", 1, 1<<31-1)},
-		key{"backoff", object("Delay between attempts.",
-			key{"type", oneWordOf("How the delay grows.", BackoffExponential, BackoffFixed)},
-			key{"delay", duration("The first delay.", 0)},
-			key{"jitter", shape{kind: numberKind, doc: "Share of the delay that is random.", most: 1}})},
+		key{"backoff", backoffShape()},
 		key{"timeout", duration("Time of one run; 0 is without limit.", 0)},
 		key{"lockDuration", duration("Time that a worker may be silent before its job counts as stalled.", 100*time.Millisecond)},
 		key{"stalledInterval", duration("Time between looks for stalled jobs.", 100*time.Millisecond)},
 		key{"maxStalledCount", integer("Stalls after which a job fails for good.", 1, 1<<31-1)},
-		key{"keep", object("Finished jobs that stay in Redis.",
-			key{"completed", retention("Completed jobs.")}, key{"failed", retention("Failed jobs.")})},
+		key{"keep", keepShape()},
 		key{"priority", object("The scale of priorities that people type.",
 			key{"order", oneWordOf("Which end runs first.", string(HigherFirst), string(LowerFirst))},
 			key{"min", integer("Least number.", 0, MaxWirePriority)},
@@ -121,6 +112,23 @@ func queueShape() shape {
 	)
 }
 
+func backoffShape() shape {
+	return object("Delay between attempts.",
+		key{"type", oneWordOf("How the delay grows.", BackoffExponential, BackoffFixed)},
+		key{"delay", duration("The first delay.", 0)},
+		key{"jitter", shape{kind: numberKind, doc: "Share of the delay that is random.", most: 1}})
+}
+
+func keepShape() shape {
+	retention := func(doc string) shape {
+		return object(doc,
+			key{"age", duration("Keep them for this time; 0 is without limit.", 0)},
+			key{"count", integer("Keep this many; 0 is without limit.", 0, 1<<31-1)})
+	}
+	return object("Finished jobs that stay in Redis.",
+		key{"completed", retention("Completed jobs.")}, key{"failed", retention("Failed jobs.")})
+}
+
 func handlerShape() shape {
 	return object("What runs the jobs.",
 		key{"program", listOf("Program and arguments, started for each job.", text(""), 1)},
@@ -138,22 +146,6 @@ func httpShape() shape {
 		key{"url", address("http:// or https:// address, or env:NAME.")},
 		key{"secret", secret("Signs the requests; better env:NAME.")},
 		key{"timeout", duration("Time of one request.", time.Millisecond)}).requires("url")
-}
-
-func scheduleShape() shape {
-	return object("One job schedule.",
-		key{"queue", text("QUEUE that gets the jobs.")},
-		key{"id", text("Identity of the schedule in its queue.")},
-		key{"pattern", text("Cron expression.")},
-		key{"every", duration("Interval.", time.Millisecond)},
-		key{"tz", text("Time zone of the pattern, such as Europe/Berlin.")},
-		key{"name", text("Name of the jobs.")},
-		key{"data", anything("Payload of the jobs.")},
-		key{"opts", shape{kind: mapKind, doc: "Options of the jobs, as BullMQ spells them.", of: &shape{kind: anyKind}, keyCheck: func(string) error { return nil }}},
-		key{"limit", integer("Jobs in all.", 1, 1<<31-1)},
-		key{"startDate", shape{kind: timeKind, doc: "No jobs before this time."}},
-		key{"endDate", shape{kind: timeKind, doc: "No jobs after this time."}},
-	).requires("queue", "id").oneOf("pattern", "every")
 }
 
 func prefixRule(value string) error {

@@ -9,6 +9,9 @@ import (
 // none, which runs before all others.
 const MaxWirePriority = 1 << 21
 
+// priorityWords name places on every scale.
+var priorityWords = []string{"urgent", "normal", "background"}
+
 // Order says which end of a scale runs first.
 type Order string
 
@@ -101,7 +104,7 @@ func (s Scale) background() int {
 }
 
 func (s Scale) refuse(text string) error {
-	near := Suggest(text, []string{"urgent", "normal", "background"})
+	near := Suggest(text, priorityWords)
 	return &ValueError{
 		What: "priority", Value: text, Near: near,
 		Want: fmt.Sprintf("want an integer from %d to %d (%s), urgent, normal or background", s.Min, s.Max, s.Order) + suggested(near),

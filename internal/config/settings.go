@@ -1,9 +1,6 @@
 package config
 
-import (
-	"encoding/json"
-	"time"
-)
+import "time"
 
 // Redis says how to reach Redis, as the file or a context has it. Zero fields
 // are not set. Files are given from the working directory.
@@ -94,20 +91,4 @@ type OnFailed struct {
 	Enqueue string // a QUEUE that gets a job
 	Program []string
 	HTTP    *HTTPHandler
-}
-
-// Schedule is a declared job schedule. Whether its pattern means anything is
-// for the scheduler to find out.
-type Schedule struct {
-	Queue     string // as QUEUE arguments are
-	ID        string
-	Pattern   string        // a cron expression, or
-	Every     time.Duration // an interval
-	TZ        string
-	Name      string          // of the jobs
-	Data      json.RawMessage // of the jobs; nil: none
-	Opts      json.RawMessage // of the jobs; nil: none
-	Limit     int             // jobs in all; 0: no limit
-	StartDate time.Time
-	EndDate   time.Time
 }

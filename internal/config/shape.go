@@ -22,6 +22,7 @@ const (
 	booleanKind
 	durationKind
 	timeKind
+	scaleKind // a priority: a number, or one of the words
 	anyKind
 )
 
@@ -33,6 +34,7 @@ type shape struct {
 	keys     []key  // of an object
 	required []string
 	one      []string // of these keys exactly one
+	needs    []need   // keys that mean nothing alone
 	of       *shape   // values of a map, items of a list
 	least    int64    // integers, items; durations in milliseconds
 	most     int64    // 0: no bound
@@ -41,6 +43,9 @@ type shape struct {
 	check    func(text string) error
 	keyCheck func(text string) error // of a map's keys
 }
+
+// need says that a key goes with another one only.
+type need struct{ key, other string }
 
 // key is a key of an object.
 type key struct {
@@ -53,6 +58,11 @@ func object(doc string, keys ...key) shape { return shape{kind: objectKind, doc:
 func (s shape) requires(keys ...string) shape { s.required = keys; return s }
 
 func (s shape) oneOf(keys ...string) shape { s.one = keys; return s }
+
+func (s shape) needing(key, other string) shape {
+	s.needs = append(s.needs, need{key, other})
+	return s
+}
 
 func (s shape) orNull() shape { s.nullable = true; return s }
 
@@ -138,6 +148,8 @@ func (s *shape) accepts(n *node) (want string, ok bool) {
 		return "a number" + s.bounds(), n.kind == integerNode || n.kind == numberNode
 	case booleanKind:
 		return "true or false", n.kind == booleanNode
+	case scaleKind:
+		return "an integer" + s.bounds() + ", or " + alternatives(s.words), n.kind == integerNode || n.kind == textNode
 	case durationKind:
 		// 0 needs no unit.
 		return "a duration such as 30s, 15m or 7d", n.kind == textNode || n.kind == integerNode && n.text == "0"
@@ -184,6 +196,12 @@ func (s *shape) broken(value string) string {
 		}
 		if d.Milliseconds() < s.least || d%time.Millisecond != 0 {
 			return fmt.Sprintf("want %s or more in steps of 1ms, got %s", time.Duration(s.least)*time.Millisecond, quote(value))
+		}
+	case scaleKind:
+		if i, err := strconv.ParseInt(value, 10, 64); err == nil && (i < s.least || i > s.most) {
+			return "want an integer" + s.bounds() + ", got " + shownNumber(value)
+		} else if err != nil {
+			return s.brokenText(value)
 		}
 	case timeKind:
 		if _, err := time.Parse(time.RFC3339, value); err != nil {
@@ -261,6 +279,16 @@ func (s *shape) verifyObject(n *node, path string, found *problems) {
 	for _, name := range s.required {
 		if !present[name] {
 			found.add(n.at, path, "the key "+name+" is missing")
+			n.refused = true
+		}
+	}
+	for _, need := range s.needs {
+		if present[need.key] && !present[need.other] {
+			at := n.at
+			if value := n.get(need.key); value != nil {
+				at = value.at
+			}
+			found.add(at, join(path, need.key), "goes with the key "+need.other)
 			n.refused = true
 		}
 	}

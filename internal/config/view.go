@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -87,6 +88,10 @@ func (v viewer) some(to []Setting, path, key string, value any) []Setting {
 		if value == nil {
 			return to
 		}
+	case json.RawMessage:
+		if value == nil {
+			return to
+		}
 	case time.Duration:
 		if value == 0 {
 			return to
@@ -148,19 +153,14 @@ func (v viewer) queue(q *Queue) []Setting {
 	}
 	s = append(s, v.value(path, "attempts", q.Attempts))
 	if q.Backoff.Type != "" {
-		at := join(path, "backoff")
-		s = append(s, group(path, "backoff", []Setting{
-			v.value(at, "type", q.Backoff.Type), v.value(at, "delay", showDuration(q.Backoff.Delay)), v.value(at, "jitter", q.Backoff.Jitter),
-		}))
+		s = append(s, v.backoff(path, q.Backoff))
 	}
 	s = append(s,
 		v.value(path, "timeout", showDuration(q.Timeout)),
 		v.value(path, "lockDuration", showDuration(q.LockDuration)),
 		v.value(path, "stalledInterval", showDuration(q.StalledInterval)),
 		v.value(path, "maxStalledCount", q.MaxStalledCount),
-		group(path, "keep", []Setting{
-			v.retention(join(path, "keep"), "completed", q.Keep.Completed), v.retention(join(path, "keep"), "failed", q.Keep.Failed),
-		}))
+		v.keep(path, q.Keep))
 	at := join(path, "priority")
 	s = append(s, group(path, "priority", []Setting{
 		v.value(at, "order", string(q.Priority.Order)), v.value(at, "min", q.Priority.Min),
@@ -172,6 +172,18 @@ func (v viewer) queue(q *Queue) []Setting {
 		s = append(s, v.value(path, "schema", q.Schema))
 	}
 	return v.work(s, q, path)
+}
+
+func (v viewer) backoff(path string, b Backoff) Setting {
+	at := join(path, "backoff")
+	return group(path, "backoff", []Setting{
+		v.value(at, "type", b.Type), v.value(at, "delay", showDuration(b.Delay)), v.value(at, "jitter", b.Jitter),
+	})
+}
+
+func (v viewer) keep(path string, k Keep) Setting {
+	at := join(path, "keep")
+	return group(path, "keep", []Setting{v.retention(at, "completed", k.Completed), v.retention(at, "failed", k.Failed)})
 }
 
 func (v viewer) retention(path, key string, r Retention) Setting {
@@ -219,28 +231,6 @@ func (v viewer) http(s []Setting, path string, h *HTTPHandler) []Setting {
 	http := []Setting{v.value(at, "url", h.URL.address())}
 	http = v.some(http, at, "secret", h.Secret.String())
 	return append(s, group(path, "http", v.some(http, at, "timeout", h.Timeout)))
-}
-
-func (v viewer) schedules() Setting {
-	list := Setting{Key: "schedules", Path: "schedules", Origin: v.config.Origin("schedules")}
-	for i, sch := range v.config.Schedules {
-		path := fmt.Sprintf("schedules[%d]", i)
-		s := []Setting{v.value(path, "queue", sch.Queue), v.value(path, "id", sch.ID)}
-		s = v.some(s, path, "pattern", sch.Pattern)
-		s = v.some(s, path, "every", sch.Every)
-		s = v.some(s, path, "tz", sch.TZ)
-		s = v.some(s, path, "name", sch.Name)
-		if sch.Data != nil {
-			s = append(s, v.value(path, "data", sch.Data))
-		}
-		if sch.Opts != nil {
-			s = append(s, v.value(path, "opts", sch.Opts))
-		}
-		s = v.some(s, path, "limit", sch.Limit)
-		s = v.some(s, path, "startDate", sch.StartDate)
-		list.List = append(list.List, Setting{Path: path, Group: v.some(s, path, "endDate", sch.EndDate)})
-	}
-	return list
 }
 
 // showDuration spells a duration in the largest unit that needs no fraction;
