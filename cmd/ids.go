@@ -24,6 +24,7 @@ const stdinIDs = "-"
 type idReader struct {
 	a     *app
 	t     target
+	noun  string // what the ids are of
 	args  []string
 	lines chan idLines // nil without standard input
 	// others are the names of the other queues, once they were needed.

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -38,7 +37,15 @@ and brought about with apply.`,
 		},
 	}
 	cmd.AddCommand(
+		newScheduleListCommand(a),
+		newScheduleShowCommand(a),
 		newScheduleNextCommand(a),
+		newScheduleRemoveCommand(a),
+		newSchedulePauseCommand(a),
+		newScheduleResumeCommand(a),
+		newScheduleRunCommand(a),
+		newScheduleRestartCommand(a),
+		newScheduleConvertCommand(a),
 	)
 	return cmd
 }
@@ -85,6 +92,3 @@ func named(flag string, err error) error {
 	}
 	return fmt.Errorf("%s: %w", flag, err)
 }
-
-// errNoID is a schedule that was not named.
-var errNoID = errors.New("missing ID")

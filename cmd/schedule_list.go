@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/qctl/qctl/internal/cron"
 	"github.com/qctl/qctl/internal/queue"
 	"github.com/qctl/qctl/internal/render"
 )
@@ -117,13 +118,13 @@ func scheduleRows(ctx context.Context, a *app, t target) ([]render.ScheduleRow, 
 // scheduleRow is a schedule without what its jobs tell.
 func scheduleRow(a *app, t target, s *queue.Scheduler) render.ScheduleRow {
 	row := render.ScheduleRow{
-		Queue: t.Name, Alias: t.Alias, Argument: t.argument(), KeyBase: t.base(), Scheduler: s, LastJobID: s.LastJobID(nextRun),
+		Queue: t.Name, Alias: t.Alias, Argument: t.argument(), KeyBase: t.base(), Scheduler: s, LastJobID: s.LastJobID(cron.NextRun),
 	}
 	if zone, err := readZone("", s.TZ); err == nil {
 		row.Zone = zone
 	}
 	// A pattern that cannot be read is what the health tells.
-	row.Missed, _ = s.Missed(mostMissed, a.now(), nextRun)
+	row.Missed, _ = s.Missed(mostMissed, a.now(), cron.NextRun)
 	return row
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/qctl/qctl/internal/cron"
 	"github.com/qctl/qctl/internal/queue"
 	"github.com/qctl/qctl/internal/render"
 )
@@ -46,7 +47,7 @@ func runScheduleShow(ctx context.Context, a *app, name, id string) error {
 		return err
 	}
 	page := render.SchedulePage{ScheduleRow: rows[0]}
-	if page.Upcoming, err = s.Upcoming(shownTimes, a.now(), nextRun); err != nil {
+	if page.Upcoming, err = s.Upcoming(shownTimes, a.now(), cron.NextRun); err != nil {
 		a.warn("%v", err)
 	}
 	if page.LastOutcome == queue.StateFailed {
