@@ -25,6 +25,8 @@ type Config struct {
 	Protected []string // queues, or patterns of them, to be careful with
 	Schedules []Schedule
 
+	Workforce0 Workforce0 // what the built-in set of schedules depends on
+
 	DigestHour   int    // of the day, of the built-in daily digest
 	CronOwner    string // the variable that says whether this process may own the clock
 	CronOwnerSet bool

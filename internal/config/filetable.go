@@ -37,6 +37,7 @@ func fileShape() shape {
 		)},
 		key{"queues", queues},
 		key{"schedules", listOf("Declared job schedules.", scheduleShape(), 0)},
+		key{"workforce0", workforce0Shape()},
 	)
 	return object("Configuration of qctl.", keys...)
 }

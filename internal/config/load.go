@@ -72,6 +72,7 @@ func (c *Config) loadFile(s Sources) ([]Warning, error) {
 	layer := &fileLayer{config: c, problems: &problems{file: name}, dir: filepath.Dir(name)}
 	layer.load(data)
 	err = c.chooseContext(s, layer)
+	layer.workforce0(layer.root.get("workforce0"))
 	layer.schedules(layer.root.get("schedules")) // a context may move their queues
 	errs := []error{layer.problems.err(), err}
 

@@ -49,6 +49,9 @@ func (c *Config) Settings() []Setting {
 	if len(c.Schedules) > 0 {
 		settings = append(settings, v.schedules())
 	}
+	if w := v.workforce0(); len(w) > 0 {
+		settings = append(settings, group("", "workforce0", w))
+	}
 	return settings
 }
 

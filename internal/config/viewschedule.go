@@ -1,6 +1,9 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // schedules shows the declared schedules, with the keys that they have.
 func (v viewer) schedules() Setting {
@@ -38,4 +41,21 @@ func (v viewer) schedule(sch *Schedule, path string) []Setting {
 		s = append(s, v.value(path, "paused", *sch.Paused))
 	}
 	return s
+}
+
+// workforce0 shows the facts of the built-in set.
+func (v viewer) workforce0() []Setting {
+	facts, path := v.config.Workforce0, "workforce0"
+	s := v.some(nil, path, "degraded", facts.Degraded)
+	if len(facts.Channels) == 0 {
+		return s
+	}
+	channels := Setting{Key: "channels", Path: join(path, "channels"), Origin: v.config.Origin(join(path, "channels"))}
+	for i, channel := range facts.Channels {
+		at := fmt.Sprintf("%s.channels[%d]", path, i)
+		channels.List = append(channels.List, Setting{Path: at, Group: []Setting{
+			v.value(at, "id", channel.ID), v.value(at, "expiresAt", channel.ExpiresAt.Format(time.RFC3339Nano)),
+		}})
+	}
+	return append(s, channels)
 }
