@@ -101,6 +101,7 @@ var outcomes = []outcome{
 	{is(config.ErrInvalid), exitUsage, ""},
 	{is(redisconn.ErrSecretExposed), exitDenied, ""},
 	{is(config.ErrSecretExposed), exitDenied, ""},
+	{is(config.ErrNotClockOwner), exitDenied, "unset WORKFORCE0_CRON_ENABLED, or set it to 1, in the one place that may"},
 	{is(embedded.ErrCorruptLog), exitCorrupt, "restore its folder from a backup, or: qctl embedded reset"},
 	{is(embedded.ErrLogVersion), exitCorrupt, "use the qctl that wrote it, or: qctl embedded reset"},
 	{is(embedded.ErrStart), exitUnreachable, "qctl embedded status names the folder; server.log in it may say why"},

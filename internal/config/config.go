@@ -47,8 +47,8 @@ type Config struct {
 // builtin returns the weakest layer.
 func builtin() *Config {
 	c := &Config{
-		Prefix:  DefaultPrefix,
-		Queues:  builtinQueues(),
+		Prefix: DefaultPrefix,
+		Queues: builtinQueues(),
 
 		DigestHour: 7,
 

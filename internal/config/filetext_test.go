@@ -82,7 +82,7 @@ func TestSchemaAgreesWithReading(t *testing.T) {
 		"queues: {dev: {onFailed: {http: {}}}}":                                                    false,
 		"queues: {dev: {record: {postgres: \"env:D\", query: q}}}":                                 true,
 		"queues: {dev: {record: {postgres: \"env:D\"}}}":                                           false,
-		"schedules: [{queue: q, id: i, every: 5m, data: [1, {}], opts: {lifo: true}}]":                  true,
+		"schedules: [{queue: q, id: i, every: 5m, data: [1, {}], opts: {lifo: true}}]":             true,
 		"schedules: [{queue: q, id: i, pattern: \"* * * * *\", limit: 0}]":                         false,
 		"schedules: [{queue: q, id: i, every: 5m, startDate: 2026-01-01}]":                         false,
 		"schedules: [{queue: q, id: i, every: 5m, startDate: \"2026-01-01T00:00:00.5+01:00\"}]":    true,

@@ -84,7 +84,11 @@ const (
 	WhyLegacy    = "it is a repeatable job of an old BullMQ: qctl schedule convert makes a schedule of it"
 	WhyCorrupt   = "its record cannot be read"
 	WhyLeftAlone = "it is declared no more"
+	WhyWaits     = "its job has run; a later expiresAt makes the next"
 )
+
+// fieldPaused is the one property of a Field that is not BullMQ's.
+const fieldPaused = "paused"
 
 // Plan compares what is declared with what is live, and returns what would have
 // to be done, by queue and id. Of live schedules that are not declared it says
@@ -150,14 +154,17 @@ func planOne(d *Declared, l *Live, opts PlanOptions) Change {
 		c.Why, c.Fields = WhyPaused, nil
 	case paused || l.Paused:
 		c.Action = ActionChange
-		c.Fields = append(c.Fields, Field{"paused", jsonText(l.Paused), jsonText(paused)})
+		c.Fields = append(c.Fields, Field{fieldPaused, jsonText(l.Paused), jsonText(paused)})
 	case l.Health == queue.SchedulerCorrupt:
 		c.Action, c.Why = ActionChange, WhyCorrupt
+	case d.Before > 0 && l.Health == queue.SchedulerEnded && sameTime(l.Start, c.Declared.Spec.Start):
+		// To write it would run it once more for the same expiry.
+		c.Why, c.Fields = WhyWaits, nil
 	case len(c.Fields) > 0 && !ended:
 		c.Action = ActionChange
 	case l.Health == queue.SchedulerStopped:
 		c.Action, c.Why = ActionRestart, WhyStopped
-	case l.Health == queue.SchedulerEnded && d.Before == 0 || ended:
+	case l.Health == queue.SchedulerEnded || ended:
 		c.Why, c.Fields = WhyEnded, nil
 	}
 	return c

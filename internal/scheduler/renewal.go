@@ -34,7 +34,37 @@ func renewed(d *Declared, l *Live, expiresAt func([]byte) (time.Time, error)) *D
 	if !ok {
 		return d
 	}
+	if l.Every == d.Before {
+		later.Spec.Start = l.Start // which may have been put later, see next
+	}
 	return later
+}
+
+// next returns what a renewal makes of a schedule: the spec for the later time
+// that a job returned, or false when it returned none. What expires sooner than
+// it is renewed beforehand is renewed at half its time, or it would be renewed
+// without end.
+func next(l *Live, returned json.RawMessage, now time.Time, expiresAt func([]byte) (time.Time, error)) (*Declared, bool) {
+	at, err := expiresAt(returned)
+	if err != nil || !at.After(now) {
+		return nil, false
+	}
+	if known, err := expiresAt(l.Data); err == nil && !at.After(known) {
+		return nil, false
+	}
+	opts, err := queue.DecodeOptions(l.Opts)
+	if err != nil {
+		return nil, false
+	}
+	d := &Declared{
+		Queue: l.Queue, Before: l.Mark.Before, Set: l.Mark.Set,
+		Spec: queue.SchedulerSpec{ID: l.ID, Name: l.Name, Data: l.Data, Opts: template(opts)},
+	}
+	later, ok := withExpiry(d, returned, at)
+	if ok && !later.Spec.Start.After(now) {
+		later.Spec.Start = now.Add(at.Sub(now) / 2)
+	}
+	return later, ok
 }
 
 // withExpiry returns a copy of d that runs before at, as the member of another
