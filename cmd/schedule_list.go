@@ -128,7 +128,8 @@ func scheduleRow(a *app, t target, s *queue.Scheduler) render.ScheduleRow {
 	return row
 }
 
-// addOutcomes asks what has become of the last jobs.
+// addOutcomes asks what has become of the last jobs. The id of one that is not
+// there may be wrong, and is left out.
 func addOutcomes(ctx context.Context, t target, rows []render.ScheduleRow) error {
 	var ids []string
 	var of []int
@@ -145,8 +146,9 @@ func addOutcomes(ctx context.Context, t target, rows []render.ScheduleRow) error
 		return err
 	}
 	for i, state := range states {
-		if state != queue.StateUnknown {
-			rows[of[i]].LastOutcome = state
+		rows[of[i]].LastOutcome = state
+		if state == queue.StateUnknown {
+			rows[of[i]].LastOutcome, rows[of[i]].LastJobID = "", ""
 		}
 	}
 	return nil

@@ -15,11 +15,12 @@ func (s *Scheduler) Upcoming(n int, now time.Time, next NextRun) ([]time.Time, e
 	default:
 		return nil, nil
 	}
-	it := s.asIteration()
+	it := s.iteration()
+	it.prevMillis = it.current
 	var times []time.Time
 	for len(times) < n {
 		times = append(times, time.UnixMilli(it.current))
-		due, ok, err := it.next(max(now.UnixMilli(), it.current), next)
+		due, ok, err := it.upcoming(max(now.UnixMilli(), it.current), next)
 		if err != nil {
 			return times, fmt.Errorf("scheduler %q: %w", s.ID, err)
 		}
@@ -29,6 +30,25 @@ func (s *Scheduler) Upcoming(n int, now time.Time, next NextRun) ([]time.Time, e
 		it.current, it.prevMillis, it.count = due, due, it.count+1
 	}
 	return times, nil
+}
+
+// upcoming is next with the times of an interval, as every.lua has them.
+func (it *iteration) upcoming(now int64, next NextRun) (int64, bool, error) {
+	switch {
+	case it.ended(now):
+		return 0, false, nil
+	case it.pattern != "":
+		return it.nextOfPattern(now, next)
+	case it.every <= 0:
+		return 0, false, fmt.Errorf("%w: neither every nor pattern", ErrCorrupt)
+	}
+	due := it.current + it.every
+	if due < now { // iterations that nobody saw are skipped
+		if due = now/it.every*it.every + it.offset; due <= now {
+			due += it.every
+		}
+	}
+	return due, true, nil
 }
 
 // Missed returns how many times have passed since the current job was due, for
@@ -59,23 +79,6 @@ func (s *Scheduler) Missed(most int, now time.Time, next NextRun) (int, error) {
 	return missed, nil
 }
 
-// asIteration is what the next job is made from.
-func (s *Scheduler) asIteration() *iteration {
-	return &iteration{
-		every: s.Every.Milliseconds(), offset: s.Offset.Milliseconds(), pattern: s.Pattern, tz: s.TZ,
-		limit: s.Limit, count: s.Count, startDate: milliseconds(s.Start), endDate: milliseconds(s.End),
-		current: s.Next.UnixMilli(), prevMillis: s.Next.UnixMilli(),
-	}
-}
-
-// milliseconds is a time as the wire has it, 0 for none.
-func milliseconds(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
 // lookBacks are the spans in which a run before a moment is looked for, each so
 // much longer than the one before that a pattern with no run in one has few in
 // the next.
@@ -83,8 +86,10 @@ var lookBacks = []time.Duration{
 	time.Second, time.Minute, time.Hour, 24 * time.Hour, 32 * 24 * time.Hour, 366 * 24 * time.Hour, 8 * 366 * 24 * time.Hour,
 }
 
-// LastJobID is the id of the job that was taken up last, when the current one
-// was made; "" when that cannot be told. The job may be gone.
+// LastJobID is the id that the job which was taken up last should have, when the
+// current one was made; "" when that cannot be told. Redis keeps no such thing:
+// behind times that were skipped no job of this id has ever existed, so it means
+// something only while there is one.
 func (s *Scheduler) LastJobID(next NextRun) string {
 	if s.Last.IsZero() || s.Next.IsZero() {
 		return ""

@@ -54,7 +54,7 @@ type ScheduleView struct {
 	Offset      *int64          `json:"offset" about:"milliseconds by which the interval is moved"`
 	JobID       *string         `json:"jobId" about:"id of the next job"`
 	JobState    *string         `json:"jobState" about:"state of the next job"`
-	LastJobID   *string         `json:"lastJobId" about:"id of the last job, which may be gone"`
+	LastJobID   *string         `json:"lastJobId" about:"id of the last job, while it exists"`
 	LastOutcome *string         `json:"lastOutcome" about:"state of the last job: completed, failed, active …"`
 	Missed      int             `json:"missed" about:"times that passed since the next job was due; they get no job"`
 	NextAt      *string         `json:"nextAt" about:"next in RFC 3339, in the schedule's zone"`
