@@ -25,6 +25,8 @@ var engineErrors = map[string]struct {
 }{
 	"ErrActiveJobs":        {queue.ErrActiveJobs, 4},
 	"ErrCorrupt":           {queue.ErrCorrupt, 8},
+	"ErrBusy":              {queue.ErrBusy, 7},
+	"ErrLegacyScheduler":   {queue.ErrLegacyScheduler, 4},
 	"ErrFenced":            {queue.ErrFenced, 4},
 	"ErrLeaseLost":         {queue.ErrLeaseLost, 4},
 	"ErrNeverFires":        {queue.ErrNeverFires, 2},

@@ -37,6 +37,7 @@ and brought about with apply.`,
 		},
 	}
 	cmd.AddCommand(
+		newScheduleAddCommand(a),
 		newScheduleListCommand(a),
 		newScheduleShowCommand(a),
 		newScheduleNextCommand(a),

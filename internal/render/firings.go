@@ -15,7 +15,7 @@ type FiringView struct {
 // WriteFirings writes the times at which a schedule fires, each in the location
 // of its zone.
 func WriteFirings(w io.Writer, times []time.Time, f Format, o Options) error {
-	return writeRows(newList(w, f, o, firingColumns(), firingView, firingCells), times)
+	return writeRows(newList(w, f, o, firingColumns(), NewFiringView, firingCells), times)
 }
 
 // FiringLayout is what a list of such times consists of.
@@ -30,7 +30,8 @@ func firingColumns() []Column {
 	}
 }
 
-func firingView(t time.Time) FiringView {
+// NewFiringView is the view of a time in the location of its zone.
+func NewFiringView(t time.Time) FiringView {
 	return FiringView{At: ZoneTime(t), MS: t.UnixMilli(), ClockChange: clockChange(t)}
 }
 

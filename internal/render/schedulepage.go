@@ -28,7 +28,7 @@ type SchedulePageView struct {
 func (p SchedulePage) View() SchedulePageView {
 	v := SchedulePageView{ScheduleView: p.ScheduleRow.View(), LastReason: textOrNil(p.LastReason, p.LastReason != ""), Upcoming: []FiringView{}}
 	for _, t := range p.Upcoming {
-		v.Upcoming = append(v.Upcoming, firingView(p.inZone(t)))
+		v.Upcoming = append(v.Upcoming, NewFiringView(p.inZone(t)))
 	}
 	return v
 }
