@@ -38,6 +38,7 @@ and brought about with apply.`,
 	}
 	cmd.AddCommand(
 		newScheduleAddCommand(a),
+		newScheduleApplyCommand(a),
 		newScheduleListCommand(a),
 		newScheduleShowCommand(a),
 		newScheduleNextCommand(a),

@@ -119,7 +119,7 @@ func (o *addScheduleOptions) validate() error {
 		return refuse("--immediately and --start exclude each other")
 	}
 	for _, flag := range []struct{ name, value string }{
-		{"priority", o.priority}, {"name", o.name}, {"start", o.start}, {"end", o.end}, {"tz", o.tz},
+		{"pattern", o.pattern}, {"priority", o.priority}, {"name", o.name}, {"start", o.start}, {"end", o.end}, {"tz", o.tz},
 	} {
 		if o.changed(flag.name) && flag.value == "" {
 			return refuse("--%s is empty", flag.name)

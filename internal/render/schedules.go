@@ -114,16 +114,13 @@ func (s ScheduleRow) Rule() string {
 	return s.Pattern
 }
 
-// Interval is a length of time with nothing left out: 1h30m, 1500ms.
+// Interval is a length of time with nothing left out: 1h30m, 1s500ms.
 func Interval(d time.Duration) string {
-	if d%time.Second != 0 {
-		return strconv.FormatInt(d.Milliseconds(), 10) + "ms"
-	}
 	text := ""
 	for _, unit := range []struct {
 		length time.Duration
 		name   string
-	}{{day, "d"}, {time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}} {
+	}{{day, "d"}, {time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}, {time.Millisecond, "ms"}} {
 		if n := d / unit.length; n > 0 {
 			text += strconv.FormatInt(int64(n), 10) + unit.name
 		}
