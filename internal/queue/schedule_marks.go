@@ -3,8 +3,11 @@ package queue
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // keyScheduleMarks is a hash: id of a scheduler -> ScheduleMark. BullMQ never
@@ -76,4 +79,14 @@ func (q *Queue) UnmarkScheduler(ctx context.Context, id string) error {
 		return wrapRedis(fmt.Sprintf("mark of scheduler %q of %s", id, q.base), err)
 	}
 	return nil
+}
+
+// SeenFence returns the highest fence that the queue was written to with, 0 when
+// no leader has written to it.
+func (q *Queue) SeenFence(ctx context.Context) (Fence, error) {
+	fence, err := q.client.rdb.Get(ctx, q.base.key("qctl:fence")).Int64()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return 0, wrapRedis("fence of "+q.base.String(), err)
+	}
+	return Fence(fence), nil
 }

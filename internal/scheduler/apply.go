@@ -21,6 +21,7 @@ type Queue interface {
 	ScheduleMarks(ctx context.Context) (map[string]queue.ScheduleMark, error)
 	MarkScheduler(ctx context.Context, id string, mark queue.ScheduleMark) error
 	UnmarkScheduler(ctx context.Context, id string) error
+	SeenFence(ctx context.Context) (queue.Fence, error)
 	Get(ctx context.Context, id string, fields queue.Fields, limit int64) (queue.Job, error)
 }
 
@@ -39,15 +40,17 @@ type Applier struct {
 	Open    func(queue.KeyBase) Queue
 	NextRun queue.NextRun
 	Now     func() time.Time
+	// May is asked before each change; its error ends the work. nil allows all.
+	May func() error
 }
 
 // Apply carries out changes one by one and goes on after errors, but for the end
-// of ctx and queue.ErrFenced, which no later change could survive either. It
-// returns what became of those it tried.
+// of ctx, a refusal of May, and queue.ErrFenced, which no later change could
+// survive either. It returns what became of those it tried.
 func (a *Applier) Apply(ctx context.Context, changes []Change) []Applied {
 	applied := make([]Applied, 0, len(changes))
 	for _, c := range changes {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || (a.May != nil && a.May() != nil) {
 			break
 		}
 		done, err := a.one(ctx, a.Open(c.Queue), &c)
@@ -129,12 +132,18 @@ const livePage = 500
 
 // ReadLive reads all schedules of a queue, with their marks.
 func ReadLive(ctx context.Context, q Queue) ([]Live, error) {
+	live, _, err := readQueue(ctx, q)
+	return live, err
+}
+
+// readQueue returns the schedules of a queue, and the built-in sets that its
+// marks name, those of schedules that are gone, too.
+func readQueue(ctx context.Context, q Queue) (live []Live, sets []string, err error) {
 	base := q.KeyBase()
-	var live []Live
 	for {
 		page, total, err := q.Schedulers(ctx, len(live), livePage)
 		if err != nil {
-			return nil, fmt.Errorf("schedules of %s: %w", base, err)
+			return nil, nil, fmt.Errorf("schedules of %s: %w", base, err)
 		}
 		for _, s := range page {
 			live = append(live, Live{Queue: base, Scheduler: s})
@@ -143,17 +152,19 @@ func ReadLive(ctx context.Context, q Queue) ([]Live, error) {
 			break
 		}
 	}
-	if len(live) == 0 {
-		return nil, nil
-	}
 	marks, err := q.ScheduleMarks(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	for _, mark := range marks {
+		if mark.Set != "" {
+			sets = append(sets, mark.Set)
+		}
 	}
 	for i := range live {
 		if mark, marked := marks[live[i].ID]; marked {
 			live[i].Mark = &mark
 		}
 	}
-	return live, nil
+	return live, sets, nil
 }

@@ -85,6 +85,7 @@ const (
 	WhyCorrupt   = "its record cannot be read"
 	WhyLeftAlone = "it is declared no more"
 	WhyWaits     = "its job has run; a later expiresAt makes the next"
+	WhyRenewed   = "its job returned a later expiresAt"
 )
 
 // fieldPaused is the one property of a Field that is not BullMQ's.
@@ -162,10 +163,10 @@ func planOne(d *Declared, l *Live, opts PlanOptions) Change {
 		c.Why, c.Fields = WhyWaits, nil
 	case len(c.Fields) > 0 && !ended:
 		c.Action = ActionChange
-	case l.Health == queue.SchedulerStopped:
-		c.Action, c.Why = ActionRestart, WhyStopped
 	case l.Health == queue.SchedulerEnded || ended:
 		c.Why, c.Fields = WhyEnded, nil
+	case l.Health == queue.SchedulerStopped:
+		c.Action, c.Why = ActionRestart, WhyStopped
 	}
 	return c
 }
