@@ -21,6 +21,7 @@ var looking = map[string]string{
 	"config schema": "", "embedded": "help", "embedded status": "",
 	"embedded stop": "ends a process; the jobs stay",
 	"demo":          "a store of its own",
+	"schedule":      "help", "schedule list": "", "schedule show": "", "schedule next": "",
 }
 
 // mutation is a way to change something.
@@ -61,6 +62,17 @@ var mutations = []mutation{
 	{command: "drain", args: "email --delayed", asks: true},
 	{command: "obliterate", args: "email --force", asks: true},
 	{command: "worker", args: "--queue email --handler noop --drain", noDryRun: "it runs jobs"},
+	{command: "schedule add", args: "email fresh --every 1h queueId=1"},
+	{command: "schedule add", args: "email nightly --every 1h --replace queueId=1"},
+	{command: "schedule remove", args: "email nightly", guards: true},
+	{command: "schedule pause", args: "email nightly", guards: true},
+	{command: "schedule resume", args: "email resting", guards: true},
+	{command: "schedule run", args: "email nightly"},
+	{command: "schedule restart", args: "email broken"},
+	{command: "schedule restart", args: "--all-stopped"},
+	{command: "schedule convert", args: "email --all", guards: true},
+	{command: "schedule apply", args: "--set workforce0", guards: true},
+	{command: "schedule apply", args: "--set workforce0 --prune", asks: true},
 	{command: "init", args: "FILE", elsewhere: true},
 	{command: "embedded reset", asks: true, elsewhere: true},
 }
@@ -86,6 +98,17 @@ func mutable(t *testing.T, rdb *redis.Client) {
 			{"HSET", base + ":repeat:nightly", "name", "n", "pattern", "0 7 * * *", "ic", "1"},
 			{"HSET", base + ":repeat:nightly:1895312800000", "name", "n", "data", "{}", "opts", "{}", "rjk", "nightly", "timestamp", "1767323000000"},
 			{"ZADD", base + ":delayed", "7763201228800000000", "repeat:nightly:1895312800000"},
+			{"HSET", base + ":qctl:schedules", "nightly", `{"set":"workforce0","applied":1767323000000}`},
+			{"ZADD", base + ":repeat", "1767323000000", "broken"},
+			{"HSET", base + ":repeat:broken", "name", "n", "every", "3600000", "ic", "1"},
+			{"HSET", base + ":qctl:paused-schedules", "resting", `{"record":{"name":"n","pattern":"0 7 * * *","ic":"1"},"score":"1895312800000","opts":"{}","last":"1767323000000","delayed":"1"}`},
+			{"ZADD", base + ":repeat", "1895312800000", "4b2c5f0e8d1a7c93b6e4f2a1d0c9b8a7"},
+			{"HSET", base + ":repeat:4b2c5f0e8d1a7c93b6e4f2a1d0c9b8a7", "name", "n", "pattern", "0 7 * * *"},
+			{
+				"HSET", base + ":repeat:4b2c5f0e8d1a7c93b6e4f2a1d0c9b8a7:1895312800000", "name", "n", "data", "{}",
+				"opts", `{"repeat":{"pattern":"0 7 * * *","count":1}}`, "rjk", "4b2c5f0e8d1a7c93b6e4f2a1d0c9b8a7", "timestamp", "1767323000000",
+			},
+			{"ZADD", base + ":delayed", "7763201228800000000", "repeat:4b2c5f0e8d1a7c93b6e4f2a1d0c9b8a7:1895312800000"},
 			{"SET", base + ":limiter", "3", "PX", "600000"},
 			{"HSET", base + ":parent0", "name", "p", "data", "{}", "opts", "{}", "timestamp", "1767323000000"},
 			{"ZADD", base + ":waiting-children", "1767323000000", "parent0"},
