@@ -95,7 +95,7 @@ func mutable(t *testing.T, rdb *redis.Client) {
 		for _, command := range [][]any{
 			{"HSET", base + ":meta", "concurrency", "7", "max", "9", "duration", "1000"},
 			{"ZADD", base + ":repeat", "1895312800000", "nightly"},
-			{"HSET", base + ":repeat:nightly", "name", "n", "pattern", "0 7 * * *", "ic", "1"},
+			{"HSET", base + ":repeat:nightly", "name", "n", "pattern", "0 7 * * *", "ic", "1", "offset", "0"},
 			{"HSET", base + ":repeat:nightly:1895312800000", "name", "n", "data", "{}", "opts", "{}", "rjk", "nightly", "timestamp", "1767323000000"},
 			{"ZADD", base + ":delayed", "7763201228800000000", "repeat:nightly:1895312800000"},
 			{"HSET", base + ":qctl:schedules", "nightly", `{"set":"workforce0","applied":1767323000000}`},

@@ -21,7 +21,7 @@ The schedule goes on as if nothing had happened; a paused one stays paused.
 Prints the job's id.`,
 		Example: `  qctl schedule run digest daily
   qctl schedule run digest daily --dry-run
-  qctl show digest "$(qctl schedule run digest daily)"`,
+  qctl schedule run digest daily -o json | jq -r .id`,
 		Args:              argumentCount(2, 2, "QUEUE ID"),
 		ValidArgsFunction: completeSchedules(a, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
