@@ -93,7 +93,12 @@ func runScheduleList(ctx context.Context, a *app, unhealthy bool, args []string)
 		fmt.Fprintln(a.streams.Err, "no schedules: qctl schedule add QUEUE ID makes one")
 	}
 	if unhealthy && len(broken) > 0 {
-		failures = append(failures, &partialError{fmt.Errorf("%s: %s", plural(len(broken), "schedule")+" that should go on and do not", strings.Join(broken, ", "))})
+		verb := "do"
+		if len(broken) == 1 {
+			verb = "does"
+		}
+		failures = append(failures, &partialError{fmt.Errorf("%s that should go on and %s not: %s",
+			plural(len(broken), "schedule"), verb, strings.Join(broken, ", "))})
 	}
 	return errors.Join(failures...)
 }
