@@ -262,6 +262,10 @@ func runConfigValidate(a *app, args []string) error {
 	if err == nil {
 		err = checkSchemas(c)
 	}
+	if err == nil {
+		_, err = declaredSchedules(c)
+		err = errors.Join(c.CheckSchedules(a.now()), err)
+	}
 	found := split(err)
 	var printed error
 	if !format.ForPeople() {

@@ -52,6 +52,10 @@ var exampleSetups = map[string]exampleSetup{
 	"qctl worker --queue dev --concurrency 20 --log-format json -- node agent.js": {instead: []string{"qctl worker", "qctl worker --drain"}},
 	"qctl worker --queue dev --handler sleep=200ms,fail=0.1":                      {instead: []string{"qctl worker", "qctl worker --drain"}},
 
+	// A scheduler that would go on for ever looks once.
+	"qctl scheduler": {instead: []string{"qctl scheduler", "qctl scheduler --once"}},
+	"qctl scheduler --lock 5s --every 2s --log-format json": {instead: []string{"qctl scheduler", "qctl scheduler --once"}},
+
 	// Those that ask are answered.
 	"qctl clean email --state completed --older-than 24h": asked("[y/N]", "y"),
 	"qctl drain email":                                            asked("[y/N]", "y"),

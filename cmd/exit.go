@@ -18,6 +18,7 @@ import (
 	"github.com/qctl/qctl/internal/queue"
 	"github.com/qctl/qctl/internal/redisconn"
 	"github.com/qctl/qctl/internal/render"
+	"github.com/qctl/qctl/internal/scheduler"
 )
 
 // The exit codes.
@@ -102,6 +103,7 @@ var outcomes = []outcome{
 	{is(redisconn.ErrSecretExposed), exitDenied, ""},
 	{is(config.ErrSecretExposed), exitDenied, ""},
 	{is(config.ErrNotClockOwner), exitDenied, "unset WORKFORCE0_CRON_ENABLED, or set it to 1, in the one place that may"},
+	{is(scheduler.ErrNotLeader), exitState, "it looks after the schedules; --dry-run tells what it would find to do"},
 	{is(embedded.ErrCorruptLog), exitCorrupt, "restore its folder from a backup, or: qctl embedded reset"},
 	{is(embedded.ErrLogVersion), exitCorrupt, "use the qctl that wrote it, or: qctl embedded reset"},
 	{is(embedded.ErrStart), exitUnreachable, "qctl embedded status names the folder; server.log in it may say why"},

@@ -20,6 +20,7 @@ var emptyRefused = map[string]struct {
 }{
 	"BULLMQ_CONCURRENCY_EMAIL": {"stats", nil},
 	"BULLMQ_PREFIX":            {"stats", nil},
+	"DIGEST_CRON_HOUR":         {"stats", nil},
 	"QCTL_CONFIG":              {"stats", nil},
 	"QCTL_CONTEXT":             {"stats", nil},
 	"QCTL_EMBEDDED_DIR":        {"stats", nil},
@@ -37,11 +38,13 @@ var emptyRefused = map[string]struct {
 // emptyAllowed are those that may be empty, each by a rule of its own.
 var emptyAllowed = map[string]string{
 	"QCTL_COMPLETION_TIMEOUT": "only completion reads it, which is silent whatever is wrong",
+	"WORKFORCE0_CRON_ENABLED": "anything but a plain yes means no, to the one command that asks",
 	"NO_COLOR":                "no-color.org: when present and not an empty string",
 	"CLICOLOR":                "bixense.com/clicolors: empty is as unset",
 	"CLICOLOR_FORCE":          "bixense.com/clicolors: empty is as unset",
 	"FORCE_COLOR":             "empty is as unset",
 	"COLUMNS":                 "a shell sets it",
+	"TZ":                      "libc: empty is UTC",
 	"TERM":                    "a terminal sets it",
 	"LC_ALL":                  "POSIX: empty is as unset",
 	"LC_CTYPE":                "POSIX: empty is as unset",

@@ -167,6 +167,7 @@ func commands(a *app) []*cobra.Command {
 		newDrainCommand(a),
 		newObliterateCommand(a),
 		newWorkerCommand(a),
+		newSchedulerCommand(a),
 		newDemoCommand(a),
 		newInitCommand(a),
 		newConfigCommand(a),

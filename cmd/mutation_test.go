@@ -73,6 +73,7 @@ var mutations = []mutation{
 	{command: "schedule convert", args: "email --all", guards: true},
 	{command: "schedule apply", args: "--set workforce0", guards: true},
 	{command: "schedule apply", args: "--set workforce0 --prune", asks: true},
+	{command: "scheduler", args: "--once"},
 	{command: "init", args: "FILE", elsewhere: true},
 	{command: "embedded reset", asks: true, elsewhere: true},
 }

@@ -28,7 +28,7 @@ var outputVariants = map[string][]string{
 // outputShapes are those of the commands that do not print a list.
 var outputShapes = map[string]render.Shape{
 	"qctl show": render.ShapeOne, "qctl enqueue": render.ShapeOne, "qctl version": render.ShapeOne,
-	"qctl init": render.ShapeOne, "qctl worker": render.ShapeOne, "qctl config validate": render.ShapeOne,
+	"qctl init": render.ShapeOne, "qctl worker": render.ShapeOne, "qctl scheduler": render.ShapeOne, "qctl config validate": render.ShapeOne,
 	"qctl embedded status": render.ShapeOne, "qctl embedded stop": render.ShapeOne, "qctl embedded reset": render.ShapeOne,
 	"qctl obliterate": render.ShapeOne, "qctl demo": render.ShapeOne,
 	"qctl schedule show": render.ShapeOne, "qctl schedule add": render.ShapeOne, "qctl schedule run": render.ShapeOne,

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"fmt"
+	"log/slog"
 	"reflect"
 	"slices"
 	"strings"
@@ -15,15 +16,18 @@ import (
 
 // reloadOnSignal reads the configuration anew at every hangup signal, until
 // stop is called.
-func (s *workerSet) reloadOnSignal() (stop func()) {
-	signals, ignore := hangups(s.a.streams.ErrIsTerminal())
+func (s *workerSet) reloadOnSignal() (stop func()) { return s.a.onHangup(s.reload) }
+
+// onHangup calls reload at every hangup signal, until stop is called.
+func (a *app) onHangup(reload func()) (stop func()) {
+	signals, ignore := hangups(a.streams.ErrIsTerminal())
 	done := make(chan struct{})
 	var running sync.WaitGroup
 	running.Go(func() {
 		for {
 			select {
 			case <-signals:
-				s.reload()
+				reload()
 			case <-done:
 				return
 			}
@@ -42,30 +46,44 @@ func (s *workerSet) reloadOnSignal() (stop func()) {
 func (s *workerSet) reload() {
 	next, settings, err := s.read()
 	if err != nil {
-		for _, problem := range split(err) {
-			s.log.Error("configuration not reloaded, the old one holds", "err", render.Text(problem.Error()))
-		}
+		tellNotReloaded(s.log, err)
 		return
 	}
-	elsewhere := s.needRestart(next)
+	elsewhere := s.a.needRestart(next)
 	for i, q := range s.list {
 		s.apply(q, settings[i], elsewhere)
 	}
 }
 
+// tellNotReloaded logs what is wrong with the new configuration.
+func tellNotReloaded(log *slog.Logger, err error) {
+	for _, problem := range split(err) {
+		log.Error("configuration not reloaded, the old one holds", "err", render.Text(problem.Error()))
+	}
+}
+
+// reread returns the configuration as it is now.
+func (a *app) reread(log *slog.Logger) (*config.Config, error) {
+	next, warnings, err := a.config.Reload()
+	for _, w := range warnings {
+		log.Warn("configuration", "warning", render.Text(w.String()))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := a.overrule(next); err != nil {
+		return nil, err
+	}
+	next.SetCluster(a.config.Cluster, a.config.Origin("cluster"))
+	return next, nil
+}
+
 // read returns the configuration as it is now and what it means for each queue.
 func (s *workerSet) read() (*config.Config, []workerSettings, error) {
-	next, warnings, err := s.a.config.Reload()
-	for _, w := range warnings {
-		s.log.Warn("configuration", "warning", render.Text(w.String()))
-	}
+	next, err := s.a.reread(s.log)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := s.a.overrule(next); err != nil {
-		return nil, nil, err
-	}
-	next.SetCluster(s.a.config.Cluster, s.a.config.Origin("cluster"))
 	var all []workerSettings
 	for _, q := range s.list {
 		settings, err := s.resettle(next, q)
@@ -179,10 +197,10 @@ func keepText(k *queue.Keep) string {
 
 // needRestart lists what differs from the start of the process and holds to its
 // end. Addresses are not repeated: they may hold passwords.
-func (s *workerSet) needRestart(after *config.Config) []string {
-	before := s.a.config
+func (a *app) needRestart(after *config.Config) []string {
+	before := a.config
 	var list []string
-	if !s.a.flags.changed("redis") && !sameRedis(before.Redis, after.Redis) {
+	if !a.flags.changed("redis") && !sameRedis(before.Redis, after.Redis) {
 		list = append(list, "redis")
 	}
 	if before.Context != after.Context {

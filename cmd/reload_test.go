@@ -53,15 +53,7 @@ echo "\"$GREETING\""
 // startWorkerProcess adds jobs and starts a worker under a configuration.
 func startWorkerProcess(t *testing.T, jobs int, queues string, args ...string) *workerProcess {
 	t.Helper()
-	url := fmt.Sprintf("redis://%s/%d", realRedis.Addr(t), databases.Add(1))
-	rdb, err := redisAt(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = rdb.Close() })
-	w := &workerProcess{t: t, dir: t.TempDir(), rdb: rdb}
-	w.write("hold.sh", holdingHandler, 0o700)
-	w.configure(queues)
+	w, url := newProcess(t, queues)
 	for range jobs {
 		add := exec.Command("qctl", "enqueue", "dev", "a=1")
 		add.Dir, add.Env = w.dir, w.env(url)
@@ -69,13 +61,34 @@ func startWorkerProcess(t *testing.T, jobs int, queues string, args ...string) *
 			t.Fatalf("enqueue: %v\n%s", err, out)
 		}
 	}
-	w.cmd = exec.Command("qctl", append([]string{"worker", "--queue", "dev"}, args...)...)
-	w.cmd.Dir, w.cmd.Env, w.cmd.Stderr = w.dir, w.env(url), w
-	if err := w.cmd.Start(); err != nil {
+	w.run(url, append([]string{"worker", "--queue", "dev"}, args...)...)
+	return w
+}
+
+// newProcess prepares a process with a configuration and a Redis of its own.
+func newProcess(t *testing.T, settings string) (w *workerProcess, url string) {
+	t.Helper()
+	url = fmt.Sprintf("redis://%s/%d", realRedis.Addr(t), databases.Add(1))
+	rdb, err := redisAt(url)
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = w.cmd.Process.Kill(); _ = w.cmd.Wait() })
-	return w
+	t.Cleanup(func() { _ = rdb.Close() })
+	w = &workerProcess{t: t, dir: t.TempDir(), rdb: rdb}
+	w.write("hold.sh", holdingHandler, 0o700)
+	w.configure(settings)
+	return w, url
+}
+
+// run starts the process.
+func (w *workerProcess) run(url string, args ...string) {
+	w.t.Helper()
+	w.cmd = exec.Command("qctl", args...)
+	w.cmd.Dir, w.cmd.Env, w.cmd.Stderr = w.dir, w.env(url), w
+	if err := w.cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = w.cmd.Process.Kill(); _ = w.cmd.Wait() })
 }
 
 func (w *workerProcess) env(url string) []string {

@@ -94,7 +94,7 @@ func declaredSchedules(c *config.Config) ([]scheduler.Declared, error) {
 		path := fmt.Sprintf("schedules[%d]", i)
 		d, err := declareSchedule(c, &c.Schedules[i], "")
 		if err != nil {
-			errs = append(errs, &usageError{err: fmt.Errorf("%s: %s: %w", c.Origin(path), path, err)})
+			errs = append(errs, &usageError{err: c.ErrorAt(path, err.Error())})
 			continue
 		}
 		declared = append(declared, d)

@@ -44,6 +44,7 @@ var baseArgs = map[string][]string{
 	"resume":          {"email"},
 	"retry":           {"email", "plain0"},
 	"show":            {"email", "plain0"},
+	"scheduler":       {"--once"},
 	"worker":          {"--queue", "email", "--handler", "noop", "--drain", "--rate", "100000/1s"},
 	"config validate": {},
 
@@ -168,6 +169,7 @@ var sameWord = map[string]string{
 	"create":      "allows queues that do not exist; a worker has several",
 	"concurrency": "how many run at one time, of a worker or of all",
 	"rate":        "how many start in a time, of a worker or of all",
+	"lock":        "how long what is held stays so without a sign of life",
 	"since":       "the earliest time of what is listed",
 	"keep":        "how many of the newest are left",
 	"all":         "instead of naming them; the help says what",
@@ -219,7 +221,7 @@ func TestNoFlagMeansTwoThings(t *testing.T) {
 // freeText are the flags that nobody can guess a value of.
 var freeText = map[string]string{
 	"address": "", "at": "a time", "attempts": "a number", "backoff": "type and time", "concurrency": "a number", "data": "a payload",
-	"delay": "a time", "grace": "a time", "id": "a text", "id-base64": "a text", "interval": "a time", "job-timeout": "a time",
+	"delay": "a time", "every": "a time", "grace": "a time", "id": "a text", "id-base64": "a text", "interval": "a time", "job-timeout": "a time",
 	"keep": "a number", "limit": "a number", "lock": "a time", "max-stalled": "a number", "metrics": "a time", "name": "a text",
 	"older-than": "a time", "pace": "a rate", "prefix": "a text", "rate": "a rate", "redis": "an address", "refresh": "a time",
 	"since": "a time", "stalled-interval": "a time", "timeout": "a time", "until": "a time", "worker-name": "a text", "job": "an id",

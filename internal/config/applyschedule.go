@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -157,3 +158,36 @@ func patternOfTimes(value string) error { return onlyError(cron.Parse(value)) }
 func zoneRule(value string) error { return onlyError(cron.ParseZone(value)) }
 
 func onlyError[T any](_ T, err error) error { return err }
+
+// CheckSchedules refuses schedules that never fire again, which depends on the
+// time and so is no error of the file when it is read: one that has ended is left
+// as it is.
+func (c *Config) CheckSchedules(now time.Time) error {
+	var errs []error
+	for i := range c.Schedules {
+		s := &c.Schedules[i]
+		path := fmt.Sprintf("schedules[%d].endDate", i)
+		switch {
+		case s.EndDate.IsZero():
+		case !s.EndDate.After(now):
+			errs = append(errs, c.ErrorAt(path, "has passed: the schedule never fires"))
+		case s.Pattern != "" && s.StartDate.Before(now):
+			if at, ok, err := cron.NextRun(s.Pattern, s.TZ, now); err == nil && (!ok || at.After(s.EndDate)) {
+				errs = append(errs, c.ErrorAt(path, "the pattern never fires before it"))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// ErrorAt words what is wrong with a value of the file that was read.
+func (c *Config) ErrorAt(path, rule string) *FileError {
+	e := &FileError{File: c.File, Key: path, Rule: rule}
+	place := c.Origin(path)
+	if parts := strings.Split(place.Detail, ":"); place.Source == File && len(parts) > 2 {
+		e.File = strings.Join(parts[:len(parts)-2], ":")
+		e.Line, _ = strconv.Atoi(parts[len(parts)-2])
+		e.Column, _ = strconv.Atoi(parts[len(parts)-1])
+	}
+	return e
+}

@@ -29,6 +29,7 @@ func (s *Scheduler) Look(ctx context.Context, bases []queue.KeyBase) (State, err
 	if err != nil {
 		errs = append(errs, err)
 	}
+	declared = slices.Clone(declared)
 	var live []Live
 	var state State
 	unread := map[queue.KeyBase]bool{}
@@ -153,27 +154,33 @@ func (t *term) account(ctx context.Context, done *Applied) {
 	case !done.Done:
 		return
 	}
-	if done.Why != "" {
-		attrs = append(attrs, "why", done.Why)
-	}
-	word, level := pastOf[done.Action], slog.LevelInfo
+	t.s.record(ctx, "schedule ", &done.Change)
+}
+
+// record counts a change and logs it.
+func (s *Scheduler) record(ctx context.Context, words string, c *Change) {
+	level := slog.LevelInfo
 	switch {
-	case done.Why == WhyRenewed:
-		t.s.count(func(n *Stats) { n.Renewed++ })
-	case done.Action == ActionAdd:
-		t.s.count(func(n *Stats) { n.Added++ })
-	case done.Action == ActionChange:
-		t.s.count(func(n *Stats) { n.Changed++ })
-	case done.Action == ActionRemove:
-		t.s.count(func(n *Stats) { n.Removed++ })
-	case done.Action == ActionRestart:
+	case c.Why == WhyRenewed:
+		s.count(func(n *Stats) { n.Renewed++ })
+	case c.Action == ActionAdd:
+		s.count(func(n *Stats) { n.Added++ })
+	case c.Action == ActionChange:
+		s.count(func(n *Stats) { n.Changed++ })
+	case c.Action == ActionRemove:
+		s.count(func(n *Stats) { n.Removed++ })
+	case c.Action == ActionRestart:
 		level = slog.LevelWarn
-		t.s.count(func(n *Stats) { n.Restarted++ })
+		s.count(func(n *Stats) { n.Restarted++ })
 	}
-	for _, f := range done.Fields {
+	attrs := []any{"queue", c.Queue.String(), "schedule", c.ID}
+	if c.Why != "" {
+		attrs = append(attrs, "why", c.Why)
+	}
+	for _, f := range c.Fields {
 		attrs = append(attrs, f.Name, f.Before+" -> "+f.After)
 	}
-	t.s.log.Log(ctx, level, "schedule "+word, attrs...)
+	s.log.Log(ctx, level, words+pastOf[c.Action], attrs...)
 }
 
 var pastOf = map[Action]string{

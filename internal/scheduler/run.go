@@ -145,6 +145,22 @@ func (s *Scheduler) Once(ctx context.Context) error {
 	return first
 }
 
+// DryRun logs and counts what a leader would do now, and changes nothing: it does
+// not even ask to lead.
+func (s *Scheduler) DryRun(ctx context.Context) error {
+	bases, err := s.cfg.Queues(ctx)
+	if err != nil {
+		return fmt.Errorf("search for queues: %w", err)
+	}
+	state, err := s.Look(ctx, bases)
+	for _, c := range append(state.Renewals, state.Changes...) {
+		if c.Action != ActionNone {
+			s.record(ctx, "schedule would be ", &c)
+		}
+	}
+	return err
+}
+
 // afterwards is added to the end of another's lease: it must have passed.
 const afterwards = 5 * time.Millisecond
 
