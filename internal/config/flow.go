@@ -38,6 +38,17 @@ var flowSynonyms = map[string]string{"queueName": "queue", "payload": "data", "o
 // Refuse returns the error of one field of the job, such as data.ticketId; an
 // empty field means the job as a whole.
 func (n *FlowNode) Refuse(field, rule string) error {
+	err := n.locate(field)
+	err.Rule = rule
+	return err
+}
+
+// Place says where a field of the job stands, as the errors about it begin.
+func (n *FlowNode) Place(field string) string {
+	return strings.TrimSuffix(n.locate(field).Error(), ": ")
+}
+
+func (n *FlowNode) locate(field string) *FileError {
 	at, key := n.at, n.Path
 	if field != "" {
 		first, _, _ := strings.Cut(field, ".")
@@ -47,7 +58,7 @@ func (n *FlowNode) Refuse(field, rule string) error {
 		}
 		key = join(key, field)
 	}
-	return &FileError{File: n.file, Line: at.line, Column: at.column, Key: key, Rule: rule}
+	return &FileError{File: n.file, Line: at.line, Column: at.column, Key: key}
 }
 
 // RefuseData turns what is wrong with the payload into errors with the place of
