@@ -330,4 +330,3 @@ func finishJob(t target, job *queue.NewJob, typed string) error {
 	}
 	return nil
 }
-

@@ -39,17 +39,17 @@ type badLine struct {
 
 // bulkView is the answer to a bulk add, as JSON.
 type bulkView struct {
-	Queue      string    `json:"queue" about:"name of the queue"`
-	KeyBase    string    `json:"keyBase" about:"key base of the queue"`
-	Lines      int       `json:"lines" about:"lines that were read"`
-	Added      int       `json:"added" about:"jobs that were added"`
-	Duplicates int       `json:"duplicates" about:"jobs that existed already"`
+	Queue      string `json:"queue" about:"name of the queue"`
+	KeyBase    string `json:"keyBase" about:"key base of the queue"`
+	Lines      int    `json:"lines" about:"lines that were read"`
+	Added      int    `json:"added" about:"jobs that were added"`
+	Duplicates int    `json:"duplicates" about:"jobs that existed already"`
 	// Deduplicated jobs are neither added nor duplicates.
-	Deduplicated int `json:"deduplicated" about:"jobs that another one stands for by their deduplication id"`
-	Refused    int       `json:"refused" about:"lines that were refused"`
-	Bad        []badLine `json:"bad" about:"the first 20 refused lines"`
-	DurationMs int64     `json:"durationMs" about:"how long it took, in milliseconds"`
-	DryRun     bool      `json:"dryRun" about:"true when nothing was added"`
+	Deduplicated int       `json:"deduplicated" about:"jobs that another one stands for by their deduplication id"`
+	Refused      int       `json:"refused" about:"lines that were refused"`
+	Bad          []badLine `json:"bad" about:"the first 20 refused lines"`
+	DurationMs   int64     `json:"durationMs" about:"how long it took, in milliseconds"`
+	DryRun       bool      `json:"dryRun" about:"true when nothing was added"`
 }
 
 // maxBadLines bounds how many refused lines are reported one by one.

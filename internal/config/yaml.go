@@ -43,7 +43,7 @@ type node struct {
 	items   []*node
 	entries []entry
 	raw     []byte // of JSON whose inside is not read; see parseJSONFlow
-	refused bool // an error was reported for it: it must not be used
+	refused bool   // an error was reported for it: it must not be used
 }
 
 // entry is one key of a mapping.
@@ -74,8 +74,8 @@ type document struct {
 	problems *problems
 	anchors  map[string]*node
 	open     map[string]bool // anchors whose value is being read
-	depths   map[*node]int // aliases inside each other, by anchored node
-	aliases  int           // depth of the aliases below the node being read
+	depths   map[*node]int   // aliases inside each other, by anchored node
+	aliases  int             // depth of the aliases below the node being read
 	nodes    int
 }
 
