@@ -349,14 +349,9 @@ func (p *plannedJob) branch(added *queue.AddedFlow, o render.Options) render.Bra
 		b.Below = append(b.Below, child.branch(below(added, i), o))
 	}
 	if more := len(p.children) - shownFlowChildren; more > 0 {
-		b.Below = append(b.Below, moreBranch(int64(more), "children"))
+		b.Below = append(b.Below, render.MoreBranch(int64(more), "children", o))
 	}
 	return b
-}
-
-// moreBranch is the line that says how many are not shown.
-func moreBranch(n int64, of string) render.Branch {
-	return render.Branch{Cells: []render.Cell{{Text: "… and " + render.Count(n) + " more " + of, Plain: fmt.Sprintf("and %d more %s", n, of), Style: render.StyleDim}}}
 }
 
 // printFlow prints what was added, or would be. In a pipe it is the id of the
