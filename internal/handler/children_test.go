@@ -39,7 +39,9 @@ func TestProgramGetsChildren(t *testing.T) {
 	}{
 		{"none", worker.Children{}, "0", []string{"none", "none"}},
 		{
-			"both", worker.Children{Values: values, Failures: failures}, "0",
+			"both",
+			worker.Children{Values: values, Failures: failures},
+			"0",
 			[]string{
 				"600", "700", `{"bull:qa:1":{"n":9007199254740993,"html":"<b>"},"bull:qa:2":null,"bull:qa:3":"not JSON"}`,
 				"600", "700", `{"bull:qa:4":"connect ECONNREFUSED\n"}`,
