@@ -34,7 +34,7 @@ An id that cannot be typed, because of the bytes it is made of, is given with
 
 With --tree it is the job's place in its flow: the parents above it, and its
 children with their states, what they returned, or why they failed. Of many
-children the first --children are listed, those that have not ended first.
+children the first --limit are listed, those that have not ended first.
 
 With --raw it is the payload alone, byte for byte as it is stored. A payload can
 do anything to a terminal, so there --raw is refused without --force.`,

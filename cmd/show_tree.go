@@ -29,15 +29,15 @@ func (o *treeOptions) addFlags(cmd *cobra.Command) {
 	o.depth, o.children = defaultTreeDepth, defaultTreeChildren
 	cmd.Flags().BoolVar(&o.tree, "tree", false, "show its parents and its children")
 	intVar(cmd.Flags(), &o.depth, "depth", 1, queue.MaxFlowDepth, "with --tree: `N` generations below it")
-	intVar(cmd.Flags(), &o.children, "children", 1, mostTreeChildren, "with --tree: list at most `N` children of each job")
+	intVar(cmd.Flags(), &o.children, "limit", 1, mostTreeChildren, "with --tree: list at most `N` children of each job")
 }
 
 func (o *treeOptions) validate(cmd *cobra.Command, raw rawOptions) error {
 	switch {
 	case o.tree && (raw.raw || raw.force):
 		return &usageError{err: errors.New("--tree and --raw exclude each other")}
-	case !o.tree && (cmd.Flags().Changed("depth") || cmd.Flags().Changed("children")):
-		return &usageError{err: errors.New("--depth and --children go with --tree")}
+	case !o.tree && (cmd.Flags().Changed("depth") || cmd.Flags().Changed("limit")):
+		return &usageError{err: errors.New("--depth and --limit go with --tree")}
 	}
 	return nil
 }

@@ -216,7 +216,7 @@ var freeText = map[string]string{
 	"since": "a time", "stalled-interval": "a time", "timeout": "a time", "until": "a time", "worker-name": "a text", "job": "an id",
 	"handler": "one of a few words, put together", "cause": "an id of qctl failed --by cause",
 	"config": "a file, which shells complete by themselves", "bulk": "a file, which shells complete by themselves",
-	"for": "a time", "jq": "a program", "columns": "", "fail-if": "an expression", "dedup": "a text", "depth": "a number", "children": "a number",
+	"for": "a time", "jq": "a program", "columns": "", "fail-if": "an expression", "dedup": "a text", "depth": "a number",
 }
 
 func TestEveryFlagIsCompletedOrFree(t *testing.T) {
