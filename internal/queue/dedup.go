@@ -3,7 +3,10 @@ package queue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Deduplication keeps a producer from adding a job that another stands for. The
@@ -27,13 +30,28 @@ type Deduplication struct {
 }
 
 // RemoveDeduplicationKey ends a deduplication: the next job of this id is added.
-// It returns false when there was nothing to end. The job that owned it stays.
+// It returns false when there was nothing to end. The job that owned it stays,
+// and so does one that was kept to follow it.
 func (q *Queue) RemoveDeduplicationKey(ctx context.Context, dedupID string) (bool, error) {
-	return false, errors.ErrUnsupported
+	if q.client.readOnly {
+		return false, ErrReadOnly
+	}
+	removed, err := q.client.rdb.Del(ctx, q.dedupKey(dedupID)).Result()
+	if err != nil {
+		return false, wrapRedis(fmt.Sprintf("deduplication %q of %s", dedupID, q.base), err)
+	}
+	return removed > 0, nil
 }
 
 // DeduplicationOwner returns the job that keeps out others of this deduplication
 // id, empty when none does, and for how long it will; 0 is until that job ends.
 func (q *Queue) DeduplicationOwner(ctx context.Context, dedupID string) (jobID string, ttl time.Duration, err error) {
-	return "", 0, errors.ErrUnsupported
+	pipe := q.client.rdb.Pipeline()
+	owner, left := pipe.Get(ctx, q.dedupKey(dedupID)), pipe.PTTL(ctx, q.dedupKey(dedupID))
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return "", 0, wrapRedis(fmt.Sprintf("deduplication %q of %s", dedupID, q.base), err)
+	}
+	return owner.Val(), max(0, left.Val()), nil
 }
+
+func (q *Queue) dedupKey(dedupID string) string { return q.base.key("de:" + dedupID) }

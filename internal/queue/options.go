@@ -105,6 +105,9 @@ func (o *JobOptions) validate() error {
 	case o.SizeLimit < 0 || o.KeepLogs < 0:
 		return fmt.Errorf("%w: sizeLimit and keepLogs cannot be negative", ErrInvalidOption)
 	}
+	if err := o.validateRelations(); err != nil {
+		return err
+	}
 	for name, value := range o.Other {
 		if !json.Valid(value) {
 			return fmt.Errorf("%w: opts.%s is not JSON: %w", ErrInvalidOption, name, jsonError(value))
