@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -124,7 +125,10 @@ func (f *family) readChildren(ctx context.Context, generation []*Node, list bool
 			}
 			reply, err := q.run(ctx, scriptChildren, args...)
 			if err != nil {
-				return nil, err
+				if err := unreadable(nodes, err); err != nil {
+					return nil, err
+				}
+				break
 			}
 			answers := replyList(reply)
 			if len(answers) == 0 || len(answers) > len(page) {
@@ -177,9 +181,7 @@ func (f *family) take(parent *Node, answer []any) {
 	}
 }
 
-// readJobs fills in what the jobs themselves say. A queue that cannot be read,
-// as one in another slot without a hash tag, or a key that is forged, leaves
-// its jobs unknown.
+// readJobs fills in what the jobs themselves say.
 func (f *family) readJobs(ctx context.Context, nodes []*Node) error {
 	for base, group := range byQueue(nodes) {
 		ids := make([]string, len(group))
@@ -195,9 +197,24 @@ func (f *family) readJobs(ctx context.Context, nodes []*Node) error {
 				node.Job = job
 			}
 		})
-		if err != nil {
+		if err := unreadable(group[next:], err); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// unreadable notes with children why their queue cannot be read: a damaged or
+// forged record must not hide the rest of the tree. Other errors it returns.
+func unreadable(nodes []*Node, err error) error {
+	if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrHashTag) {
+		return err
+	}
+	for _, node := range nodes {
+		if node.Kind == "" {
+			return err
+		}
+		node.Job.Corrupt = append(node.Job.Corrupt, "key: "+err.Error())
 	}
 	return nil
 }
