@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -59,6 +60,9 @@ The exit code is 3 when none does: a job of this id would be added.`,
 
 // dedupOf finds the deduplication of an id; one that there is not is an error.
 func dedupOf(ctx context.Context, a *app, arg, id string) (target, dedupView, error) {
+	if id == "" {
+		return target{}, dedupView{}, &usageError{err: errors.New("DEDUPID is empty")}
+	}
 	t, err := a.existing(ctx, arg)
 	if err != nil {
 		return t, dedupView{}, err

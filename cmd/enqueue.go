@@ -153,7 +153,7 @@ func runEnqueue(ctx context.Context, a *app, opts *enqueueOptions, name string, 
 	if err != nil {
 		return err
 	}
-	if err := opts.related.apply(a, &common); err != nil {
+	if err := opts.related.apply(ctx, a, &common, opts.dryRun); err != nil {
 		return err
 	}
 	if opts.bulk != "" {

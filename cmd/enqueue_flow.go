@@ -75,17 +75,23 @@ func runFlow(ctx context.Context, a *app, opts *enqueueOptions, args []string) e
 		err = config.JoinFlowProblems(f.bad)
 	}
 	if err == nil {
-		err = opts.related.apply(a, &planned.job.Opts)
+		err = opts.related.apply(ctx, a, &planned.job.Opts, opts.dryRun)
 	}
 	if err != nil {
 		return err
 	}
 	if opts.dryRun {
+		if err := client.CheckFlow(planned.flowJob()); err != nil {
+			return err
+		}
 		return printFlow(a, planned, nil)
 	}
 	added, err := client.AddFlow(ctx, planned.flowJob())
-	if err != nil {
+	if errors.Is(err, queue.ErrParentMissing) {
 		return opts.related.about(err)
+	}
+	if err != nil {
+		return err // that a job has another parent may be about any
 	}
 	return printFlow(a, planned, &added)
 }
@@ -200,6 +206,8 @@ func (f *flow) options(n *config.FlowNode, job *queue.NewJob) bool {
 		switch {
 		case m.name == "parent" && n.Path != "":
 			f.refuse(n.Refuse("opts.parent", "the tree says whose child it is: leave it out"))
+		case m.name == "deduplication" && !alone(n):
+			f.refuse(n.Refuse("opts.deduplication", "neither parents nor children can be deduplicated"))
 		case !f.opts.allowUnknown && !slices.Contains(known, m.name):
 			rule := "is no option of a job"
 			if near := config.Suggest(m.name, known); near != "" {
@@ -214,8 +222,14 @@ func (f *flow) options(n *config.FlowNode, job *queue.NewJob) bool {
 	if err := mergeOptions(job, n.Opts, f.opts.allowUnknown); err != nil {
 		f.refuse(n.Refuse("opts", strings.TrimPrefix(err.Error(), queue.ErrInvalidOption.Error()+": ")))
 	}
+	if strings.Contains(job.Opts.ID, ":") && !alone(n) {
+		f.refuse(n.Refuse("opts.jobId", "contains a colon, which no job of a flow may"))
+	}
 	return len(f.bad) == before
 }
+
+// alone reports whether a job is its whole flow.
+func alone(n *config.FlowNode) bool { return n.Path == "" && len(n.Children) == 0 }
 
 // once refuses a job that stands in the flow already: it would wait for itself,
 // or belong to two parents.
@@ -349,7 +363,7 @@ func (p *plannedJob) branch(added *queue.AddedFlow, o render.Options) render.Bra
 		b.Below = append(b.Below, child.branch(below(added, i), o))
 	}
 	if more := len(p.children) - shownFlowChildren; more > 0 {
-		b.Below = append(b.Below, render.MoreBranch(int64(more), "children", o))
+		b.Below = append(b.Below, render.MoreBranch(int64(more), "", o))
 	}
 	return b
 }

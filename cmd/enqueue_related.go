@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -85,6 +86,8 @@ func (o *relatedOptions) validate(delayed bool) error {
 		return refuse("--dedup-mode goes with --dedup")
 	case !o.changed("dedup"):
 		return nil
+	case o.changed("parent"):
+		return refuse("--parent and --dedup exclude each other: a child cannot be deduplicated")
 	}
 	id, ttl := splitDedup(o.dedup)
 	mode, timed := o.mode(), ttl != 0
@@ -139,11 +142,16 @@ func splitDedup(text string) (id string, ttl time.Duration) {
 }
 
 // apply puts what was asked for into the options of the job.
-func (o *relatedOptions) apply(a *app, opts *queue.JobOptions) error {
+func (o *relatedOptions) apply(ctx context.Context, a *app, opts *queue.JobOptions, dryRun bool) error {
 	if o.parent != "" {
-		parent, err := a.parentRef(o.parent)
+		parent, err := a.parentRef(ctx, o.parent)
 		if err != nil {
 			return err
+		}
+		if dryRun {
+			if err := o.parentExists(ctx, a, parent); err != nil {
+				return err
+			}
 		}
 		opts.Parent = &parent
 	}
@@ -168,13 +176,14 @@ func (o *relatedOptions) apply(a *app, opts *queue.JobOptions) error {
 	return nil
 }
 
-// parentRef reads QUEUE:ID. The ids of parents hold no colon, those of queues may.
-func (a *app) parentRef(text string) (queue.ParentRef, error) {
+// parentRef reads QUEUE:ID. The ids of parents hold no colon, key bases do. Whether
+// there is such a job is seen as the child is added.
+func (a *app) parentRef(ctx context.Context, text string) (queue.ParentRef, error) {
 	cut := strings.LastIndexByte(text, ':')
 	if cut <= 0 || cut == len(text)-1 {
 		return queue.ParentRef{}, &usageError{err: fmt.Errorf("--parent %s: want QUEUE:ID, such as dev:42", config.Quote(text))}
 	}
-	t, err := a.resolve(text[:cut])
+	t, err := a.existing(ctx, text[:cut])
 	if err != nil {
 		return queue.ParentRef{}, fmt.Errorf("--parent: %w", err)
 	}
@@ -183,8 +192,22 @@ func (a *app) parentRef(text string) (queue.ParentRef, error) {
 
 // about names the parent in an error that is about it.
 func (o *relatedOptions) about(err error) error {
-	if o.parent != "" && (errors.Is(err, queue.ErrParentMissing) || errors.Is(err, queue.ErrOtherParent)) {
+	switch {
+	case o.parent == "":
+	case errors.Is(err, queue.ErrParentMissing):
+		return fmt.Errorf("--parent %s: %w", config.Quote(o.parent), queue.ErrParentMissing)
+	case errors.Is(err, queue.ErrOtherParent):
 		return fmt.Errorf("--parent %s: %w", config.Quote(o.parent), err)
+	}
+	return err
+}
+
+// parentExists is for a dry run, which does not come to the step that refuses a
+// parent that is gone.
+func (o *relatedOptions) parentExists(ctx context.Context, a *app, parent queue.ParentRef) error {
+	_, err := a.client.Queue(parent.Queue).Get(ctx, parent.ID, queue.FieldName, 0)
+	if errors.Is(err, queue.ErrJobNotFound) {
+		return o.about(queue.ErrParentMissing)
 	}
 	return err
 }

@@ -105,10 +105,7 @@ func (f Family) Write(w io.Writer, o Options) error {
 	}
 	for i := len(f.Parents) - 1; i >= 0; i-- {
 		above := f.line(&f.Parents[i], o)
-		above.Below = []Branch{branch}
-		if others := f.Parents[i].Counts.Total() - 1; others > 0 {
-			above.Below = append(above.Below, MoreBranch(others, "children", o))
-		}
+		above.Below = []Branch{branch} // its counts tell that there are others
 		branch = above
 	}
 	return WriteTree(w, branch, o)
@@ -135,7 +132,7 @@ func (f Family) branch(n *queue.Node, o Options) Branch {
 			Pending: n.Counts.Pending - listed.Pending, Processed: n.Counts.Processed - listed.Processed,
 			Ignored: n.Counts.Ignored - listed.Ignored, Failed: n.Counts.Failed - listed.Failed,
 		}
-		b.Below = append(b.Below, MoreBranch(left, "children: "+ChildCountsText(more), o))
+		b.Below = append(b.Below, MoreBranch(left, ": "+ChildCountsText(more), o))
 	}
 	return b
 }
@@ -181,11 +178,12 @@ func ChildCountsText(c queue.ChildCounts) string {
 	return strings.Join(parts, ", ")
 }
 
-// MoreBranch is the line that says how many are not shown.
-func MoreBranch(n int64, of string, o Options) Branch {
+// MoreBranch is the line that says how many are not shown, with what is said of
+// them behind it.
+func MoreBranch(n int64, about string, o Options) Branch {
 	dots := "… and "
 	if o.ASCII {
 		dots = "... and "
 	}
-	return Branch{Cells: []Cell{{Text: dots + Count(n) + " more " + of, Plain: "and " + strconv.FormatInt(n, 10) + " more " + of, Style: StyleDim}}}
+	return Branch{Cells: []Cell{{Text: dots + Count(n) + " more" + about, Plain: "and " + strconv.FormatInt(n, 10) + " more" + about, Style: StyleDim}}}
 }
