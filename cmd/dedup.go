@@ -23,6 +23,13 @@ end it, so that the next job of the id is added again.`,
 		Example: `  qctl dedup show email order-7
   qctl dedup remove email order-7
   qctl dedup remove email order-7 --dry-run`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return cmd.Help()
+		},
 	}
 	cmd.AddCommand(newDedupShowCommand(a), newDedupRemoveCommand(a))
 	return cmd

@@ -33,6 +33,8 @@ var engineErrors = map[string]struct {
 	"ErrJobNotFound":     {queue.ErrJobNotFound, 3},
 	"ErrJobNotInState":   {queue.ErrJobNotInState, 4},
 	"ErrLockLost":        {queue.ErrLockLost, 4},
+	"ErrOtherParent":     {queue.ErrOtherParent, 4},
+	"ErrParentMissing":   {queue.ErrParentMissing, 4},
 	"ErrPendingChildren": {queue.ErrPendingChildren, 4},
 	"ErrQueueNotPaused":  {queue.ErrQueueNotPaused, 4},
 	"ErrReadOnly":        {queue.ErrReadOnly, 5},
