@@ -48,6 +48,9 @@ type treeWriter struct {
 
 // branch writes a line behind head, and those below it behind rest.
 func (t *treeWriter) branch(b Branch, head, rest string) {
+	if t.o.limit() > 0 {
+		head = Cut(head, t.o.limit()) // a deep one
+	}
 	t.WriteString(t.o.Paint(head, StyleDim))
 	left := t.o.limit() - Width(head)
 	for i, c := range b.Cells {
