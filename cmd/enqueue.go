@@ -27,10 +27,12 @@ type enqueueOptions struct {
 	id           string
 	lifo         bool
 	bulk         string
+	flow         string
 	create       bool
 	dryRun       bool
 	skipBad      bool
 	allowUnknown bool
+	related      relatedOptions
 
 	changed func(string) bool
 }
@@ -46,20 +48,23 @@ func (o *enqueueOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.id, "id", "", "job `ID`; adding one that exists changes nothing")
 	f.BoolVar(&o.lifo, "lifo", false, "run before jobs that wait already")
 	f.StringVar(&o.bulk, "bulk", "", "add a job per line of `FILE` or -: {\"name\",\"data\",\"opts\"}")
+	f.StringVar(&o.flow, "flow", "", "add a job with its children from `FILE` or -, in JSON or YAML: {\"queue\",\"name\",\"data\",\"opts\",\"children\"}")
+	o.related.addFlags(f)
 	f.BoolVar(&o.create, "create", false, "allow a queue that does not exist yet")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "check and show, add nothing")
 	f.BoolVar(&o.skipBad, "skip-bad", false, "with --bulk: leave out lines that are refused, and go on")
-	f.BoolVar(&o.allowUnknown, "allow-unknown", false, "with --bulk: keep options that qctl does not know")
+	f.BoolVar(&o.allowUnknown, "allow-unknown", false, "with --bulk or --flow: keep options that qctl does not know")
 	o.changed = f.Changed
 }
 
 func newEnqueueCommand(a *app) *cobra.Command {
 	opts := &enqueueOptions{}
 	cmd := &cobra.Command{
-		Use:     "enqueue QUEUE [field=value | field:=json]...",
+		Use:     "enqueue [QUEUE] [field=value | field:=json]...",
 		Short:   "Add one job, or many",
 		GroupID: groupChange,
-		Long: `Add a job to a queue, or with --bulk one job per line of a file.
+		Long: `Add a job to a queue, with --bulk one job per line of a file, or with --flow a
+job and the children that it waits for.
 
 The payload comes from field=value arguments (texts), field:=json arguments
 (numbers, lists, objects), from --data, or from both: fields win. It is checked
@@ -71,13 +76,19 @@ Prints the job's id.`,
   qctl enqueue email queueId=x --at 2030-12-25T09:00:00Z
   qctl enqueue orchestration --data '{"projectId":"p1","triggeredBy":"manual","jobType":"batch"}'
   qctl enqueue dev ticketId=T-1 skills:='["go","redis"]' --delay 15m --id replan-T-1
+  qctl enqueue dev ticketId=T-1 --dedup T-1:10m
+  qctl enqueue --flow release.yaml
+  qctl enqueue qa ticketId=T-1 --parent dev:build-7 --on-child-failure fail-parent
   jq -c '.[] | {data: .}' jobs.json | qctl enqueue dev --bulk -`,
 		Annotations:       map[string]string{foreignArguments: payloadFields},
-		Args:              argumentCount(1, -1, "QUEUE"),
+		Args:              opts.arguments,
 		ValidArgsFunction: completeQueues(a, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := a.context(cmd)
 			defer cancel()
+			if opts.flow != "" {
+				return runFlow(ctx, a, opts, args)
+			}
 			return runEnqueue(ctx, a, opts, args[0], args[1:])
 		},
 	}
@@ -85,8 +96,12 @@ Prints the job's id.`,
 	// They fail only for unknown flags.
 	_ = cmd.RegisterFlagCompletionFunc("priority", completeWord("urgent", "normal", "background"))
 	_ = cmd.RegisterFlagCompletionFunc("backoff", completeBeginning("exponential:", "fixed:"))
+	_ = cmd.RegisterFlagCompletionFunc("flow", completeFlowFiles)
+	opts.related.complete(a, cmd)
 	return a.prints(cmd, prints{layout: func() render.Layout {
 		switch {
+		case opts.flow != "":
+			return render.LayoutOf[flowView](nil)
 		case opts.bulk != "":
 			return render.LayoutOf[bulkView](nil)
 		case opts.dryRun:
@@ -106,13 +121,21 @@ func (o *enqueueOptions) validate(fields []string) error {
 	case o.changed("id") && o.id == "":
 		return refuse("--id is empty")
 	case o.bulk == "" && (o.skipBad || o.allowUnknown):
-		return refuse("--skip-bad and --allow-unknown go with --bulk")
-	case o.bulk == "":
-		return nil
-	case len(fields) > 0 || o.changed("data") || o.changed("id"):
+		return refuse("--skip-bad goes with --bulk, --allow-unknown with --bulk or --flow")
+	case o.bulk != "" && (len(fields) > 0 || o.changed("data") || o.changed("id")):
 		return refuse("--bulk takes payloads and ids from its lines: no fields, --data or --id")
+	case o.bulk != "" && o.changed("dedup"):
+		return refuse("--dedup is for one job: lines of --bulk have {\"opts\":{\"deduplication\":{\"id\":…}}}")
 	}
-	return nil
+	return o.related.validate(o.changed("delay") || o.changed("at"))
+}
+
+// arguments are a queue and fields. A flow may say everything itself.
+func (o *enqueueOptions) arguments(cmd *cobra.Command, args []string) error {
+	if o.flow != "" {
+		return argumentCount(0, 1, "QUEUE")(cmd, args)
+	}
+	return argumentCount(1, -1, "QUEUE")(cmd, args)
 }
 
 func runEnqueue(ctx context.Context, a *app, opts *enqueueOptions, name string, fields []string) error {
@@ -128,6 +151,9 @@ func runEnqueue(ctx context.Context, a *app, opts *enqueueOptions, name string, 
 	}
 	common, err := opts.common(a, t)
 	if err != nil {
+		return err
+	}
+	if err := opts.related.apply(ctx, a, &common, opts.dryRun); err != nil {
 		return err
 	}
 	if opts.bulk != "" {
@@ -147,7 +173,7 @@ func runEnqueue(ctx context.Context, a *app, opts *enqueueOptions, name string, 
 	}
 	added, err := t.q.Add(ctx, job)
 	if err != nil {
-		return err
+		return opts.related.about(err)
 	}
 	return printAdded(a, t, job, added)
 }
@@ -303,74 +329,4 @@ func finishJob(t target, job *queue.NewJob, typed string) error {
 		return err
 	}
 	return nil
-}
-
-// addedView is the answer to one added job, as JSON.
-type addedView struct {
-	Queue     string      `json:"queue" about:"name of the queue"`
-	KeyBase   string      `json:"keyBase" about:"key base of the queue"`
-	ID        string      `json:"id" about:"id of the job"`
-	Name      string      `json:"name" about:"name of the job"`
-	State     queue.State `json:"state" about:"state it was added in"`
-	Duplicate bool        `json:"duplicate" about:"true when the job existed already, and nothing was added"`
-
-	argument string // the queue as an argument
-}
-
-// ResultName is the job as QUEUE:ID.
-func (v addedView) ResultName() string { return v.argument + ":" + v.ID }
-
-// stateOf is where a new job goes.
-func stateOf(o queue.JobOptions) queue.State {
-	switch {
-	case o.Delay > 0:
-		return queue.StateDelayed
-	case o.Priority > 0:
-		return queue.StatePrioritized
-	}
-	return queue.StateWaiting
-}
-
-func printAdded(a *app, t target, job queue.NewJob, added queue.Added) error {
-	format, err := a.format()
-	if err != nil {
-		return err
-	}
-	view := addedView{
-		Queue: t.Name, KeyBase: t.base().String(), ID: added.ID, Name: job.Name,
-		State: stateOf(job.Opts), Duplicate: added.Duplicate, argument: t.argument(),
-	}
-	switch {
-	case !format.ForPeople():
-		return writeResult(a, view)
-	case !a.streams.OutIsTerminal():
-		_, err = fmt.Fprintln(a.streams.Out, render.Text(added.ID))
-	case added.Duplicate:
-		_, err = fmt.Fprintf(a.streams.Out, "%s: job %s exists already, nothing added\n", render.Text(t.label()), render.Text(added.ID))
-	default:
-		_, err = fmt.Fprintf(a.streams.Out, "%s: added job %s (%s)\n", render.Text(t.label()), render.Text(added.ID), stateOf(job.Opts))
-	}
-	return err
-}
-
-// showNewJob is the answer of a dry run: the job as it would be stored.
-func showNewJob(a *app, t target, job queue.NewJob) error {
-	opts, err := json.Marshal(job.Opts)
-	if err != nil {
-		return err
-	}
-	return writeResult(a, newJobView{
-		Queue: t.Name, KeyBase: t.base().String(), Name: job.Name, Data: job.Data, Opts: opts, State: stateOf(job.Opts), DryRun: true,
-	})
-}
-
-// newJobView is a job that was not added, as JSON.
-type newJobView struct {
-	Queue   string          `json:"queue" about:"name of the queue"`
-	KeyBase string          `json:"keyBase" about:"key base of the queue"`
-	Name    string          `json:"name" about:"name of the job"`
-	Data    json.RawMessage `json:"data" about:"payload"`
-	Opts    json.RawMessage `json:"opts" about:"options it would be added with"`
-	State   queue.State     `json:"state" about:"state it would be added in"`
-	DryRun  bool            `json:"dryRun" about:"true"`
 }

@@ -39,15 +39,17 @@ type badLine struct {
 
 // bulkView is the answer to a bulk add, as JSON.
 type bulkView struct {
-	Queue      string    `json:"queue" about:"name of the queue"`
-	KeyBase    string    `json:"keyBase" about:"key base of the queue"`
-	Lines      int       `json:"lines" about:"lines that were read"`
-	Added      int       `json:"added" about:"jobs that were added"`
-	Duplicates int       `json:"duplicates" about:"jobs that existed already"`
-	Refused    int       `json:"refused" about:"lines that were refused"`
-	Bad        []badLine `json:"bad" about:"the first 20 refused lines"`
-	DurationMs int64     `json:"durationMs" about:"how long it took, in milliseconds"`
-	DryRun     bool      `json:"dryRun" about:"true when nothing was added"`
+	Queue      string `json:"queue" about:"name of the queue"`
+	KeyBase    string `json:"keyBase" about:"key base of the queue"`
+	Lines      int    `json:"lines" about:"lines that were read"`
+	Added      int    `json:"added" about:"jobs that were added"`
+	Duplicates int    `json:"duplicates" about:"jobs that existed already"`
+	// Deduplicated jobs are neither added nor duplicates.
+	Deduplicated int       `json:"deduplicated" about:"jobs that another one stands for by their deduplication id"`
+	Refused      int       `json:"refused" about:"lines that were refused"`
+	Bad          []badLine `json:"bad" about:"the first 20 refused lines"`
+	DurationMs   int64     `json:"durationMs" about:"how long it took, in milliseconds"`
+	DryRun       bool      `json:"dryRun" about:"true when nothing was added"`
 }
 
 // maxBadLines bounds how many refused lines are reported one by one.
@@ -206,51 +208,14 @@ func (b *bulk) parse(text []byte) (queue.NewJob, error) {
 		case "data":
 			job.Data = m.value
 		case "opts":
-			if err := b.mergeOptions(&job, m.value); err != nil {
+			if err := mergeOptions(&job, m.value, b.opts.allowUnknown); err != nil {
 				return job, err
 			}
 		default:
 			return job, fmt.Errorf("%q is not one of name, data, opts", m.name)
 		}
 	}
-	if len(job.Data) == 0 {
-		job.Data = json.RawMessage("{}")
-	}
-	wire := job.Opts.Priority
-	if err := finishJob(b.t, &job, b.opts.priority); err != nil {
-		return job, err
-	}
-	if wire > 0 && b.opts.priority == "" {
-		job.Opts.Priority = wire
-	}
-	return job, nil
-}
-
-// mergeOptions lets a line's options win over the common ones.
-func (b *bulk) mergeOptions(job *queue.NewJob, text []byte) error {
-	own, err := queue.ParseOptions(text, b.opts.allowUnknown)
-	if err != nil {
-		return err
-	}
-	common := job.Opts
-	job.Opts = own
-	if own.Attempts == 0 {
-		job.Opts.Attempts = common.Attempts
-	}
-	if own.Backoff == nil {
-		job.Opts.Backoff = common.Backoff
-	}
-	if own.KeepCompleted == nil {
-		job.Opts.KeepCompleted = common.KeepCompleted
-	}
-	if own.KeepFailed == nil {
-		job.Opts.KeepFailed = common.KeepFailed
-	}
-	if own.Delay == 0 && own.Timestamp.IsZero() {
-		job.Opts.Delay, job.Opts.Timestamp = common.Delay, common.Timestamp
-	}
-	job.Opts.LIFO = own.LIFO || common.LIFO
-	return nil
+	return job, completeJob(b.t, &job, b.opts.priority)
 }
 
 // send adds a batch and counts the answers.
@@ -271,13 +236,16 @@ func (b *bulk) send(ctx context.Context, jobs []queue.NewJob) error {
 	defer cancel()
 	answers, err := b.t.q.AddBulk(bounded, jobs)
 	for _, answer := range answers {
-		if answer.Duplicate {
+		switch {
+		case answer.Duplicate:
 			b.view.Duplicates++
-		} else {
+		case answer.Deduplicated:
+			b.view.Deduplicated++
+		default:
 			b.view.Added++
 		}
 	}
-	return err
+	return b.opts.related.about(err)
 }
 
 // badLineError is a refused line that ended a bulk add.
@@ -328,8 +296,12 @@ func (b *bulk) print(err error) error {
 	for _, line := range b.view.Bad {
 		fmt.Fprintf(b.a.streams.Err, "line %d: %s\n", line.Line, render.Text(line.Error))
 	}
-	_, printErr := fmt.Fprintf(b.a.streams.Out, "%s: %s %d jobs in %s; %d existed already, %d lines refused\n",
+	deduplicated := ""
+	if b.view.Deduplicated > 0 {
+		deduplicated = fmt.Sprintf(", %d deduplicated", b.view.Deduplicated)
+	}
+	_, printErr := fmt.Fprintf(b.a.streams.Out, "%s: %s %d jobs in %s; %d existed already%s, %d lines refused\n",
 		render.Text(b.t.label()), verb, b.view.Added, (time.Duration(b.view.DurationMs) * time.Millisecond).String(),
-		b.view.Duplicates, b.view.Refused)
+		b.view.Duplicates, deduplicated, b.view.Refused)
 	return printErr
 }

@@ -32,6 +32,9 @@ func asked(question, answer string) exampleSetup {
 // with a job in it.
 var ownStore = exampleSetup{before: "env -u REDIS_URL qctl enqueue email queueId=1", after: "qctl embedded stop"}
 
+// deduplicated is the setup of an example about a deduplication.
+var deduplicated = exampleSetup{before: "qctl enqueue email queueId=1 --dedup order-7:10m"}
+
 // exampleSetups is what the examples need that do not work in the world alone.
 var exampleSetups = map[string]exampleSetup{
 	// What is watched is looked at, and ended.
@@ -94,6 +97,15 @@ var exampleSetups = map[string]exampleSetup{
 	"qctl workers email orchestration": {redis: true},
 	`qctl workers -o json | jq -r 'group_by(.queue)[] | "\(.[0].queue) \(length)"'`: {redis: true},
 
+	// A parent, and a job that keeps out others.
+	"qctl enqueue qa ticketId=T-1 --parent dev:build-7 --on-child-failure fail-parent": {before: "qctl enqueue dev ticketId=T-1 --delay 1h --id build-7"},
+	"qctl dedup show email order-7":                      deduplicated,
+	"qctl dedup show email order-7 -o json":              deduplicated,
+	"qctl dedup show bull:email-queue order-7":           deduplicated,
+	"qctl dedup remove email order-7":                    deduplicated,
+	"qctl dedup remove email order-7 --dry-run":          deduplicated,
+	"qctl dedup remove bull:email-queue order-7 -o json": deduplicated,
+
 	// The id depends on the reason.
 	"qctl failed orchestration --cause 3f9a1c --limit 0 -o ndjson | jq -r .id": {
 		instead: []string{"3f9a1c", `"$(qctl failed orchestration --by cause --jq '.[0].cause')"`},
@@ -108,6 +120,7 @@ var exampleFiles = map[string]string{
 	"send.sh":                              "#!/bin/sh\ncat > /dev/null\n",
 	"run.sh":                               "#!/bin/sh\ncat > /dev/null\n",
 	"agent.js":                             "process.stdin.resume()\n",
+	"release.yaml":                         "queue: dev\ndata: {ticketId: T-1}\nchildren:\n  - {queue: qa, data: {ticketId: T-1}}\n  - {queue: ba, data: {ticketId: T-1}}\n",
 	"jobs.json":                            `[{"ticketId": "T-1", "skills": []}, {"ticketId": "T-2", "skills": ["go"]}]`,
 	"etc/bash_completion.d/README":         "",
 	".config/fish/completions/README.fish": "",

@@ -58,7 +58,7 @@ var emptyAllowed = map[string]string{
 
 // handed are variables that qctl sets for the programs it starts, and those of
 // its tests: it does not read them.
-var handed = regexp.MustCompile(`^QCTL_(ALIAS|ATTEMPT|DEADLINE|FENCE|JOB_ID|JOB_NAME|MAX_ATTEMPTS|QUEUE|RECORD)$`)
+var handed = regexp.MustCompile(`^QCTL_(ALIAS|ATTEMPT|CHILDREN|CHILDREN_FAILED|DEADLINE|FENCE|JOB_ID|JOB_NAME|MAX_ATTEMPTS|QUEUE|RECORD)$`)
 
 // Set but empty is mostly a template that was not filled in.
 func TestVariablesSetButEmpty(t *testing.T) {

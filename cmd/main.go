@@ -157,6 +157,7 @@ func commands(a *app) []*cobra.Command {
 		newLogsCommand(a),
 		newEnqueueCommand(a),
 		newScheduleCommand(a),
+		newDedupCommand(a),
 		newRetryCommand(a),
 		newPromoteCommand(a),
 		newRemoveCommand(a),

@@ -17,7 +17,7 @@ import (
 // among the mutations.
 var looking = map[string]string{
 	"top": "a screen, whose keys obey --read-only", "stats": "", "queues": "", "workers": "", "events": "", "jobs": "", "failed": "",
-	"show": "", "logs": "", "version": "", "completion": "", "config": "help", "config view": "", "config validate": "",
+	"show": "", "dedup": "help", "dedup show": "", "logs": "", "version": "", "completion": "", "config": "help", "config view": "", "config validate": "",
 	"config schema": "", "embedded": "help", "embedded status": "",
 	"embedded stop": "ends a process; the jobs stay",
 	"demo":          "a store of its own",
@@ -43,6 +43,10 @@ var mutations = []mutation{
 	{command: "enqueue", args: "email queueId=1"},
 	{command: "enqueue", args: "brand-new --create queueId=1"},
 	{command: "enqueue", args: "email --bulk -", stdin: "{\"data\":{\"queueId\":\"1\"}}\n{\"data\":{\"queueId\":\"2\"}}\n"},
+	{command: "enqueue", args: "--flow -", stdin: `{"queue":"dev","data":{"ticketId":"T"},"children":[{"queue":"qa","data":{"ticketId":"T"}},{"queue":"ba","data":{"ticketId":"T"}}]}`},
+	{command: "enqueue", args: "dev ticketId=T-1 --parent email:parent0 --on-child-failure ignore"},
+	{command: "enqueue", args: "dev ticketId=T-1 --dedup T-1:10m --dedup-mode debounce"},
+	{command: "dedup remove", args: "email order-7"},
 	{command: "retry", args: "email failed0"},
 	{command: "retry", args: "email -", stdin: "failed0\nfailed1\n"},
 	{command: "retry", args: "--all-failed email --reset-attempts"},

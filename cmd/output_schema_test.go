@@ -22,7 +22,7 @@ const schemaDir = "../docs/schema"
 // outputVariants are command lines whose results are other ones than those of the
 // command without flags.
 var outputVariants = map[string][]string{
-	"qctl failed": {"--by=cause"}, "qctl enqueue": {"--bulk=-", "--dry-run"}, "qctl config view": {"--origin"},
+	"qctl failed": {"--by=cause"}, "qctl enqueue": {"--bulk=-", "--dry-run", "--flow=-"}, "qctl show": {"--tree"}, "qctl config view": {"--origin"},
 }
 
 // outputShapes are those of the commands that do not print a list.
@@ -30,6 +30,7 @@ var outputShapes = map[string]render.Shape{
 	"qctl show": render.ShapeOne, "qctl enqueue": render.ShapeOne, "qctl version": render.ShapeOne,
 	"qctl init": render.ShapeOne, "qctl worker": render.ShapeOne, "qctl scheduler": render.ShapeOne, "qctl config validate": render.ShapeOne,
 	"qctl embedded status": render.ShapeOne, "qctl embedded stop": render.ShapeOne, "qctl embedded reset": render.ShapeOne,
+	"qctl dedup show": render.ShapeOne, "qctl dedup remove": render.ShapeOne,
 	"qctl obliterate": render.ShapeOne, "qctl demo": render.ShapeOne,
 	"qctl schedule show": render.ShapeOne, "qctl schedule add": render.ShapeOne, "qctl schedule run": render.ShapeOne,
 	"qctl retry": render.ShapeEither, "qctl promote": render.ShapeEither, "qctl remove": render.ShapeEither,

@@ -21,6 +21,7 @@ const shownLogs = 20
 func newShowCommand(a *app) *cobra.Command {
 	var idBase64 string
 	raw := rawOptions{}
+	tree := treeOptions{}
 	cmd := &cobra.Command{
 		Use:     "show QUEUE ID",
 		Short:   "Show everything about one job",
@@ -31,10 +32,15 @@ attempts, result or reason of failure, and the last lines of its log.
 An id that cannot be typed, because of the bytes it is made of, is given with
 --id-base64 instead.
 
+With --tree it is the job's place in its flow: the parents above it, and its
+children with their states, what they returned, or why they failed. Of many
+children the first --limit are listed, those that have not ended first.
+
 With --raw it is the payload alone, byte for byte as it is stored. A payload can
 do anything to a terminal, so there --raw is refused without --force.`,
 		Example: `  qctl show email 42
   qctl show email 42 -o json | jq .data
+  qctl show email 42 --tree
   qctl show email 42 --raw > payload.json
   qctl show bull:other-queue report:7
   qctl show email --id-base64 /wAB`,
@@ -48,8 +54,14 @@ do anything to a terminal, so there --raw is refused without --force.`,
 			}
 			ctx, cancel := a.context(cmd)
 			defer cancel()
+			if err := tree.validate(cmd, raw); err != nil {
+				return err
+			}
 			if raw.raw || raw.force {
 				return runShowRaw(ctx, a, raw, args[0], id, len(args) > 1)
+			}
+			if tree.tree {
+				return runShowTree(ctx, a, tree, args[0], id, len(args) > 1)
 			}
 			return runShow(ctx, a, args[0], id, len(args) > 1)
 		},
@@ -57,7 +69,13 @@ do anything to a terminal, so there --raw is refused without --force.`,
 	cmd.Flags().StringVar(&idBase64, "id-base64", "", "the job's id in `BASE64`, instead of ID")
 	cmd.Flags().BoolVar(&raw.raw, "raw", false, "print the payload alone, as it is stored")
 	cmd.Flags().BoolVar(&raw.force, "force", false, "with --raw: also on a terminal")
-	return a.printsRows(cmd, render.LayoutOf[render.JobView](nil))
+	tree.addFlags(cmd)
+	return a.prints(cmd, prints{layout: func() render.Layout {
+		if tree.tree {
+			return render.LayoutOf[render.TreeView](nil)
+		}
+		return render.LayoutOf[showView](nil)
+	}})
 }
 
 // jobID takes the id from the arguments or from the flag, but not from both.
@@ -83,6 +101,12 @@ func decodeBase64(text string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(text)
 }
 
+// showView is a job alone, as JSON.
+type showView struct {
+	render.JobView
+	Children *render.ChildCountsView `json:"children,omitempty" about:"how many children it has; left out when it has none"`
+}
+
 // runShow shows a job. An id that was typed may have the queue in front.
 func runShow(ctx context.Context, a *app, arg, id string, typed bool) error {
 	format, err := a.format()
@@ -100,13 +124,25 @@ func runShow(ctx context.Context, a *app, arg, id string, typed bool) error {
 	if err != nil {
 		return err
 	}
+	children, err := t.q.ChildCounts(ctx, id)
+	if err != nil {
+		if !passable(err) {
+			return err
+		}
+		a.warn("%v", err)
+	}
 	o := a.options()
 	if !format.ForPeople() {
 		row := render.JobRow{Queue: t.label(), Argument: t.argument(), Job: &job}
-		return render.WriteOne(a.streams.Out, row.View(), format, o)
+		view := showView{JobView: row.View()}
+		if children.Total() > 0 {
+			counts := render.ViewChildCounts(children)
+			view.Children = &counts
+		}
+		return render.WriteOne(a.streams.Out, view, format, o)
 	}
 	o.Wide = format == render.FormatWide
-	page := render.JobPage{Queue: t.label(), Job: &job}
+	page := render.JobPage{Queue: t.label(), Job: &job, Children: children}
 	if page.Due, err = dueTime(ctx, t.q, &job); err != nil {
 		return err
 	}

@@ -31,6 +31,8 @@ func pathOf(c *cobra.Command) string { return strings.TrimPrefix(c.CommandPath()
 var baseArgs = map[string][]string{
 	"clean":           {"email", "--state", "failed", "--older-than", "0s"},
 	"completion":      {"bash"},
+	"dedup remove":    {"email", "order-7"},
+	"dedup show":      {"email", "order-7"},
 	"demo":            {"--for", "1s"},
 	"drain":           {"email"},
 	"enqueue":         {"email", "queueId=1"},
@@ -227,8 +229,8 @@ var freeText = map[string]string{
 	"since": "a time", "stalled-interval": "a time", "timeout": "a time", "until": "a time", "worker-name": "a text", "job": "an id",
 	"handler": "one of a few words, put together", "cause": "an id of qctl failed --by cause",
 	"config": "a file, which shells complete by themselves", "bulk": "a file, which shells complete by themselves",
-	"every": "a time", "offset": "a time", "start": "a time", "end": "a time", "from": "a time", "count": "a number", "as": "an id",
-	"for": "a time", "jq": "a program", "columns": "", "fail-if": "an expression",
+	"offset": "a time", "start": "a time", "end": "a time", "from": "a time", "count": "a number", "as": "an id",
+	"for": "a time", "jq": "a program", "columns": "", "fail-if": "an expression", "dedup": "a text", "depth": "a number",
 }
 
 func TestEveryFlagIsCompletedOrFree(t *testing.T) {
@@ -267,6 +269,7 @@ var notJSON = map[string]string{
 	"config":     "help",
 	"embedded":   "help",
 	"schedule":   "help",
+	"dedup":      "help",
 }
 
 // endless are those that go on until they are told to end.

@@ -8,6 +8,9 @@ import (
 
 // json writes a value of any shape as JSON. Numbers keep their digits.
 func (n *node) json() json.RawMessage {
+	if n.raw != nil {
+		return n.raw
+	}
 	var out bytes.Buffer
 	n.writeJSON(&out)
 	return out.Bytes()

@@ -42,7 +42,8 @@ type node struct {
 	at      position
 	items   []*node
 	entries []entry
-	refused bool // an error was reported for it: it must not be used
+	raw     []byte // of JSON whose inside is not read; see parseJSONFlow
+	refused bool   // an error was reported for it: it must not be used
 }
 
 // entry is one key of a mapping.
@@ -72,8 +73,9 @@ func (n *node) get(key string) *node {
 type document struct {
 	problems *problems
 	anchors  map[string]*node
-	depths   map[*node]int // aliases inside each other, by anchored node
-	aliases  int           // depth of the aliases below the node being read
+	open     map[string]bool // anchors whose value is being read
+	depths   map[*node]int   // aliases inside each other, by anchored node
+	aliases  int             // depth of the aliases below the node being read
 	nodes    int
 }
 
@@ -100,7 +102,7 @@ func parseYAML(data []byte, found *problems) *node {
 	if len(bodies) == 0 {
 		return nil
 	}
-	d := &document{problems: found, anchors: map[string]*node{}, depths: map[*node]int{}}
+	d := &document{problems: found, anchors: map[string]*node{}, open: map[string]bool{}, depths: map[*node]int{}}
 	return d.node(bodies[0], "")
 }
 
@@ -349,11 +351,13 @@ func join(path, key string) string {
 // anchor names a value. An alias inside its own anchor does not see it.
 func (d *document) anchor(from *ast.AnchorNode, path string) *node {
 	outer := d.aliases
-	d.aliases = 0
+	name := from.Name.GetToken().Value
+	d.aliases, d.open[name] = 0, true
 	n := d.node(from.Value, path)
 	d.depths[n] = d.aliases
 	d.aliases = max(outer, d.aliases)
-	d.anchors[from.Name.GetToken().Value] = n
+	d.anchors[name] = n
+	delete(d.open, name)
 	return n
 }
 
@@ -363,7 +367,11 @@ func (d *document) alias(from *ast.AliasNode, path string) *node {
 	n, known := d.anchors[name]
 	if !known {
 		missing := &node{kind: nullNode, at: at(from.GetToken())}
-		d.refuse(missing, path, "no value has been named &"+name+" before this")
+		rule := "no value has been named &" + name + " before this"
+		if d.open[name] {
+			rule = "a cycle: *" + name + " stands inside the value that it names"
+		}
+		d.refuse(missing, path, rule)
 		return missing
 	}
 	if depth := d.depths[n] + 1; depth > maxAliasDepth {

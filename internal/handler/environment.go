@@ -57,9 +57,9 @@ func newEnvironment(cfg ProgramConfig) (environment, error) {
 
 // forJob adds the variables of a job. Nothing of its data gets in. It fails
 // when a value cannot be one: no environment can carry a NUL byte.
-func (e environment) forJob(job worker.Job) ([]string, error) {
+func (e environment) forJob(job worker.Job, more ...jobVariable) ([]string, error) {
 	env := slices.Clone(e)
-	for _, v := range jobVariables(job) {
+	for _, v := range append(jobVariables(job), more...) {
 		if strings.ContainsRune(v.value, 0) {
 			return nil, fmt.Errorf("%s holds a NUL byte, which %s cannot carry", v.what, v.name)
 		}
@@ -91,7 +91,7 @@ func jobVariables(job worker.Job) []jobVariable {
 func isJobVariable(name string) bool {
 	name = strings.ToUpper(name)
 	all := jobVariables(worker.Job{Deadline: time.Unix(0, 0)})
-	return name == "QCTL_RECORD" || slices.ContainsFunc(all, func(v jobVariable) bool { return v.name == name })
+	return name == "QCTL_RECORD" || name == childrenVariable || name == childrenFailedVariable || slices.ContainsFunc(all, func(v jobVariable) bool { return v.name == name })
 }
 
 // isSecret reports whether a variable is one of qctl's own that may hold a

@@ -61,6 +61,9 @@ type ProgramConfig struct {
 	// SelfPath is a binary whose main calls [RunLifeline] before anything
 	// else; empty stands for the running one.
 	SelfPath string
+	// TempDir is where the files about the children of a job are written, in a
+	// folder of their own; empty stands for the system's.
+	TempDir string
 }
 
 // Program is a [worker.Handler] that runs a process per job. It may be used by
@@ -72,6 +75,7 @@ type Program struct {
 	killAfter time.Duration
 	maxOutput int
 	groups    *groupPool
+	tempDir   string
 }
 
 // NewProgram checks the configuration and finds the program. It returns an
@@ -99,7 +103,7 @@ func NewProgram(cfg ProgramConfig) (*Program, error) {
 	p := &Program{
 		path: path, args: cfg.Args, env: env,
 		killAfter: cfg.KillAfter, maxOutput: cfg.MaxOutput,
-		groups: newGroupPool(cfg.SelfPath),
+		groups: newGroupPool(cfg.SelfPath), tempDir: cfg.TempDir,
 	}
 	if p.killAfter == 0 {
 		p.killAfter = DefaultKillAfter
@@ -138,7 +142,12 @@ func (p *Program) Handle(ctx context.Context, job worker.Job, report worker.Repo
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	env, err := p.env.forJob(job)
+	children, removeFiles, err := p.childFiles(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	defer removeFiles()
+	env, err := p.env.forJob(job, children...)
 	if err != nil {
 		return nil, &worker.Failure{Reason: err.Error(), Unrecoverable: true}
 	}

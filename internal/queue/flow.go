@@ -11,8 +11,8 @@ import (
 // Bounds of a flow: it is stored in one step, during which Redis serves nobody
 // else.
 const (
-	// MaxFlowJobs is the most jobs of one flow.
-	MaxFlowJobs = 10000
+	// MaxFlowJobs is the most jobs of one flow: a root and ten thousand below it.
+	MaxFlowJobs = 10001
 	// MaxFlowDepth is the most generations of one flow, the root's counted.
 	MaxFlowDepth = 100
 	// MaxFlowBytes is the most that names, payloads and options of one flow may
@@ -45,21 +45,11 @@ type AddedFlow struct {
 // ErrTooLarge, one that names a job twice or would wait for itself is
 // ErrInvalidOption.
 func (c *Client) AddFlow(ctx context.Context, root FlowJob) (AddedFlow, error) {
-	nodes, err := flatten(&root)
+	nodes, call, err := c.prepareFlow(&root)
 	if err != nil {
-		return AddedFlow{}, fmt.Errorf("flow: %w", err)
+		return AddedFlow{}, err
 	}
-	q := c.Queue(root.Queue)
-	call := newRelatedCall(q.nowMS(), root.Queue, len(nodes))
-	for i := range nodes {
-		if err := nodes[i].write(call, nodes); err != nil {
-			return AddedFlow{}, fmt.Errorf("flow: %s: %w", placeOf(nodes, i), err)
-		}
-		if call.bytes > MaxFlowBytes {
-			return AddedFlow{}, fmt.Errorf("flow: %w: its payloads and options hold more than %d bytes", ErrTooLarge, MaxFlowBytes)
-		}
-	}
-	mode := addTree
+	q, mode := c.Queue(root.Queue), addTree
 	if root.Job.Opts.Dedup != nil { // the only job
 		mode = addEach
 	}
@@ -73,6 +63,34 @@ func (c *Client) AddFlow(ctx context.Context, root FlowJob) (AddedFlow, error) {
 		return AddedFlow{}, err
 	}
 	return grow(nodes, added), nil
+}
+
+// CheckFlow refuses what AddFlow would refuse without a look at what is stored.
+// It sends nothing.
+func (c *Client) CheckFlow(root FlowJob) error {
+	_, call, err := c.prepareFlow(&root)
+	if err != nil {
+		return err
+	}
+	return c.oneSlot(call.bases)
+}
+
+// prepareFlow checks a flow and writes the call that adds it.
+func (c *Client) prepareFlow(root *FlowJob) ([]flowNode, *relatedCall, error) {
+	nodes, err := flatten(root)
+	if err != nil {
+		return nil, nil, fmt.Errorf("flow: %w", err)
+	}
+	call := newRelatedCall(c.Queue(root.Queue).nowMS(), root.Queue, len(nodes))
+	for i := range nodes {
+		if err := nodes[i].write(call, nodes); err != nil {
+			return nil, nil, fmt.Errorf("flow: %s: %w", placeOf(nodes, i), err)
+		}
+		if call.bytes > MaxFlowBytes {
+			return nil, nil, fmt.Errorf("flow: %w: its payloads and options hold more than %d bytes", ErrTooLarge, MaxFlowBytes)
+		}
+	}
+	return nodes, call, nil
 }
 
 // flowNode is a job of a flow in the order in which they are stored.

@@ -104,3 +104,14 @@ func listKey(s State) (suffix string, list bool, err error) {
 	}
 	return "", false, fmt.Errorf("%w: %q", ErrUnknownState, string(s))
 }
+
+// SplitJobKey splits the full key of a job, as parents and children are named
+// by, at its last colons.
+func SplitJobKey(key string) (KeyBase, string, error) {
+	i := strings.LastIndexByte(key, ':')
+	if i <= 0 || i == len(key)-1 {
+		return KeyBase{}, "", fmt.Errorf("%w: %q is no key of a job", ErrInvalidName, key)
+	}
+	base, err := ParseKeyBase(key[:i])
+	return base, key[i+1:], err
+}

@@ -16,6 +16,9 @@ var jobOptionNames = []string{
 	"removeOnComplete", "removeOnFail", "sizeLimit", "stackTraceLimit", "timestamp",
 }
 
+// JobOptionNames lists the options of a new job, by the names of BullMQ's API.
+func JobOptionNames() []string { return slices.Clone(jobOptionNames) }
+
 // ParseOptions reads the options of a job that is about to be added, by the
 // names of BullMQ's API. Unlike [DecodeOptions] it is strict: an unknown option
 // (unless allowed), one given twice, a value of the wrong type or out of range

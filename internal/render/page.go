@@ -20,6 +20,7 @@ type JobPage struct {
 	// there are.
 	Logs      []string
 	LogsTotal int64
+	Children  queue.ChildCounts
 }
 
 // Write writes the page for reading. What the job does not have is left out. On
@@ -67,6 +68,7 @@ func (p JobPage) facts(o Options) []fact {
 	add(job.Delay > 0, "delay", Duration(job.Delay))
 	add(job.ProcessedBy != "", "worker", job.ProcessedBy)
 	add(job.ParentKey != "", "parent", job.ParentKey)
+	add(p.Children.Total() > 0, "children", ChildCountsText(p.Children))
 	add(job.DeduplicationID != "", "deduplication id", job.DeduplicationID)
 	add(job.RepeatJobKey != "", "schedule", job.RepeatJobKey)
 	for _, field := range cutFields(job) {

@@ -72,10 +72,12 @@ func newEnv(t testing.TB, addr string) *env {
 }
 
 // via opens the same queue through another address, such as a proxy's.
-func (e *env) via(addr string) *queue.Queue {
+func (e *env) via(addr string) *queue.Queue { return e.client(addr).Queue(e.base) }
+
+func (e *env) client(addr string) *queue.Client {
 	main := redis.NewClient(options(addr))
 	e.t.Cleanup(func() { _ = main.Close() })
-	return queue.NewClient(testConn{addr, main}, queue.ClientOptions{}).Queue(e.base)
+	return queue.NewClient(testConn{addr, main}, queue.ClientOptions{})
 }
 
 func onRealRedis(t testing.TB) *env {

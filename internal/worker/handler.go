@@ -45,6 +45,9 @@ type Job struct {
 	Fence int64
 	// Deadline is when the handler's time is up; zero without a timeout.
 	Deadline time.Time
+	// Children reads what became of the job's children; nil stands for none. A
+	// handler that does not call it pays nothing.
+	Children ChildrenFunc
 }
 
 // Reporter takes what a handler has to say while it runs. Both methods may be

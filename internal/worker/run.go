@@ -81,6 +81,7 @@ func (r *run) execute() result {
 	job := Job{
 		Job: r.job, Queue: r.w.cfg.Queue.KeyBase().String(), Alias: r.w.cfg.Alias,
 		Attempt: r.job.AttemptsMade + 1, MaxAttempts: max(1, r.job.Attempts), Fence: int64(r.job.AttemptsStarted),
+		Children: r.children,
 	}
 	live := r.w.live.Load()
 	if live.timeout > 0 {

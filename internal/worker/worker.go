@@ -27,6 +27,10 @@ type Engine interface {
 	ContinueSchedule(ctx context.Context, job queue.Job, next queue.NextRun) (bool, error)
 	UpdateProgress(ctx context.Context, id string, progress json.RawMessage) error
 	AppendLogs(ctx context.Context, id string, lines []string, keep int) (int64, error)
+	// What became of a job's children, for handlers that ask.
+	ChildCounts(ctx context.Context, id string) (queue.ChildCounts, error)
+	ChildrenValues(ctx context.Context, id string) (map[string]json.RawMessage, error)
+	IgnoredChildrenFailures(ctx context.Context, id string) (map[string]string, error)
 	Listen(worker string) *queue.Listener
 	Locks() *queue.Locks
 	Wake(ctx context.Context) error

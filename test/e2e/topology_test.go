@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -25,7 +27,39 @@ func TestTopologies(t *testing.T) {
 		t.Parallel()
 		c := redistest.StartCluster(t)
 		firstCommands(t, []string{"REDIS_URL=" + strings.Join(c.URLs, ","), "REDIS_CLUSTER_MODE=true"}, "bull:{email-queue}")
+		familyInOneSlot(t, []string{"REDIS_URL=" + strings.Join(c.URLs, ","), "REDIS_CLUSTER_MODE=true"})
 	})
+}
+
+// familyInOneSlot: a parent in another slot, and a flow over two, are refused
+// with exit code 2, and nothing of them is added.
+func familyInOneSlot(t *testing.T, env []string) {
+	t.Helper()
+	must(t, env, "enqueue", "{a}:parents", "n=1", "--create", "--id", "parent", "--delay", "1h")
+	flow := filepath.Join(t.TempDir(), "flow.json")
+	text := `{"queue":"{a}:parents","opts":{"jobId":"root"},"children":[{"queue":"{a}:more"},{"queue":"{b}:children"}]}`
+	if err := os.WriteFile(flow, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"enqueue", "{b}:children", "n=1", "--create", "--id", "child", "--parent", "{a}:parents:parent"},
+		{"enqueue", "--flow", flow, "--create"},
+		{"enqueue", "--flow", flow, "--create", "--dry-run"},
+	} {
+		_, stderr, code := qctl(t, env, args...)
+		if code != 2 || !strings.Contains(stderr, "different slots") {
+			t.Errorf("qctl %s: exit %d\n%s", strings.Join(args, " "), code, stderr)
+		}
+	}
+	for _, job := range [][]string{{"{b}:children", "child"}, {"{a}:parents", "root"}} {
+		if _, stderr, code := qctl(t, env, "show", job[0], job[1]); code != 3 {
+			t.Errorf("job %s of %s: exit %d\n%s", job[1], job[0], code, stderr)
+		}
+	}
+	must(t, env, "enqueue", "{a}:children", "n=1", "--create", "--id", "child", "--parent", "{a}:parents:parent")
+	if tree := must(t, env, "show", "{a}:parents", "parent", "--tree"); !strings.Contains(tree, "children child") {
+		t.Errorf("tree:\n%s", tree)
+	}
 }
 
 func firstCommands(t *testing.T, env []string, base string) {
