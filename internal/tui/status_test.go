@@ -39,7 +39,7 @@ func TestHeldQueues(t *testing.T) {
 	f.add("lost", queue.Counts{Active: 1}, 1, 0, steady(0), steady(0)).unheld = 9 * time.Minute
 	f.add("calm", queue.Counts{}, 1, 0, steady(0), steady(0))
 	r := newRig(t, f, 120, 40, nil)
-	r.wants("▲ capped", "▲ rate-limited", "stuck: workers take no jobs, 3 waiting, oldest 14m",
+	r.wants("▲  capped", "▲  rate-limited", "stuck: workers take no jobs, 3 waiting, oldest 14m",
 		"stuck: nobody holds a job started 9m ago")
 	var names []string
 	for _, row := range r.m.rows {
