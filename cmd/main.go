@@ -148,6 +148,7 @@ func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
 		newTopCommand(a),
 		newStatsCommand(a),
+		newLagCommand(a),
 		newQueuesCommand(a),
 		newWorkersCommand(a),
 		newEventsCommand(a),

@@ -62,7 +62,7 @@ such as workers where Redis does not list its clients, are -1.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("fail-if") {
 				var err error
-				if opts.alarm, err = parseAlarm(opts.failIf); err != nil {
+				if opts.alarm, err = parseAlarm(opts.failIf, alarmValues(render.Stats{})); err != nil {
 					return err
 				}
 			}
@@ -142,7 +142,7 @@ func runStats(ctx context.Context, a *app, opts *statsOptions, args []string) er
 	for i := range stats {
 		errs[i] = stats[i].Counts.Err
 	}
-	errs = append(errs, opts.alarm.check(stats))
+	errs = append(errs, opts.alarm.check(alarmedStats(stats)))
 	return errors.Join(errs...)
 }
 

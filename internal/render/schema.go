@@ -110,6 +110,8 @@ func typeSchema(t reflect.Type) *schema {
 		return &schema{Type: "boolean"}
 	case reflect.Int, reflect.Int64:
 		return &schema{Type: "integer"}
+	case reflect.Float64:
+		return &schema{Type: "number"}
 	case reflect.Slice:
 		return &schema{Type: "array", Items: typeSchema(t.Elem())}
 	case reflect.Map:
