@@ -148,7 +148,7 @@ func gatherLag(ctx context.Context, a *app, opts *lagOptions, targets []target) 
 	}
 	var rows []render.LagRow
 	for i := range stats {
-		rows = append(rows, lagRows(stats[i], lags[i], perMinute(stats[i], history[i]), now)...)
+		rows = append(rows, lagRows(stats[i], lags[i], perMinute(stats[i], history[i], now), now)...)
 		if behind := lags[i].Behind; behind > 0 {
 			a.warn("%s: %s jobs of further priorities are not shown; --limit 0 shows all", targets[i].label(), render.Count(behind))
 		}
@@ -184,14 +184,17 @@ func lagRows(s render.Stats, lag queue.Lag, rate float64, now time.Time) []rende
 // perMinute is how many jobs finish in a minute: what workers counted in the last
 // full minutes, else what finished in the last minute, else the mean of five. The
 // last two see only jobs that are kept.
-func perMinute(s render.Stats, h queue.History) float64 {
-	counted := int64(0)
+func perMinute(s render.Stats, h queue.History, now time.Time) float64 {
+	counted, minutes := int64(0), 0
 	for _, m := range h.Minutes {
-		counted += m.Completed + m.Failed
+		if now.Sub(m.Start) <= render.ErrorWindow+time.Minute {
+			counted += m.Completed + m.Failed
+			minutes++
+		}
 	}
 	switch {
 	case counted > 0:
-		return float64(counted) / float64(len(h.Minutes))
+		return float64(counted) / float64(minutes)
 	case s.CompletedPerMinute < 0 || s.FailedPerMinute < 0 || s.Lately.Err != nil:
 		return render.Unknown
 	case s.CompletedPerMinute+s.FailedPerMinute > 0:

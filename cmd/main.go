@@ -149,6 +149,7 @@ func commands(a *app) []*cobra.Command {
 		newTopCommand(a),
 		newStatsCommand(a),
 		newLagCommand(a),
+		newMetricsCommand(a),
 		newQueuesCommand(a),
 		newWorkersCommand(a),
 		newEventsCommand(a),

@@ -26,7 +26,8 @@ func newShowCommand(a *app) *cobra.Command {
 		Short:   "Show everything about one job",
 		GroupID: groupLook,
 		Long: `Show everything that is stored with a job: where it is, its payload, options,
-attempts, result or reason of failure, and the last lines of its log.
+attempts, result or reason of failure, and the last lines of its log; of a waiting
+job its place in the order of running, as things stand.
 
 An id that cannot be typed, because of the bytes it is made of, is given with
 --id-base64 instead.
@@ -57,7 +58,7 @@ do anything to a terminal, so there --raw is refused without --force.`,
 	cmd.Flags().StringVar(&idBase64, "id-base64", "", "the job's id in `BASE64`, instead of ID")
 	cmd.Flags().BoolVar(&raw.raw, "raw", false, "print the payload alone, as it is stored")
 	cmd.Flags().BoolVar(&raw.force, "force", false, "with --raw: also on a terminal")
-	return a.printsRows(cmd, render.LayoutOf[render.JobView](nil))
+	return a.printsRows(cmd, render.LayoutOf[render.ShownJobView](nil))
 }
 
 // jobID takes the id from the arguments or from the flag, but not from both.
@@ -100,13 +101,17 @@ func runShow(ctx context.Context, a *app, arg, id string, typed bool) error {
 	if err != nil {
 		return err
 	}
+	position, err := positionOf(ctx, t.q, &job)
+	if err != nil {
+		return err
+	}
 	o := a.options()
 	if !format.ForPeople() {
 		row := render.JobRow{Queue: t.label(), Argument: t.argument(), Job: &job}
-		return render.WriteOne(a.streams.Out, row.View(), format, o)
+		return render.WriteOne(a.streams.Out, row.ShownView(position), format, o)
 	}
 	o.Wide = format == render.FormatWide
-	page := render.JobPage{Queue: t.label(), Job: &job}
+	page := render.JobPage{Queue: t.label(), Job: &job, Position: position}
 	if page.Due, err = dueTime(ctx, t.q, &job); err != nil {
 		return err
 	}
@@ -117,6 +122,22 @@ func runShow(ctx context.Context, a *app, arg, id string, typed bool) error {
 		a.warn("%v", err)
 	}
 	return page.Write(a.streams.Out, o)
+}
+
+// positionOf is 0 for a job that does not wait, or no longer does, and where
+// another of the queue's keys is no queue's.
+func positionOf(ctx context.Context, q *queue.Queue, job *queue.Job) (int64, error) {
+	if job.State != queue.StateWaiting && job.State != queue.StatePrioritized {
+		return 0, nil
+	}
+	ahead, found, err := q.Position(ctx, job.ID)
+	switch {
+	case err != nil && !passable(err):
+		return 0, err
+	case err != nil || !found:
+		return 0, nil
+	}
+	return ahead + 1, nil
 }
 
 // dueTime is zero for a job that is not delayed.

@@ -37,6 +37,7 @@ var baseArgs = map[string][]string{
 	"jobs":            {"email"},
 	"limit":           {"email"},
 	"logs":            {"email", "plain0"},
+	"metrics":         {"email"},
 	"obliterate":      {"email"},
 	"pause":           {"email"},
 	"promote":         {"email", "--all"},

@@ -90,7 +90,8 @@ type Minute struct {
 // History is what workers counted of the jobs that finished.
 type History struct {
 	// Minutes are full minutes until now, the newest last, without gaps. They
-	// begin where counting began, or with the oldest that is still kept.
+	// begin where counting began, or with the oldest that is still kept. When no
+	// job was counted for four weeks they end with the last that was.
 	Minutes []Minute
 	// Completed and Failed are how many were counted in all.
 	Completed int64
@@ -155,6 +156,9 @@ func mergeMetrics(completed, failed Metrics, now, most int64) History {
 		if m.Since.After(h.Counted) {
 			h.Counted = m.Since
 		}
+	}
+	if last := minuteOf(h.Counted); !h.Counted.IsZero() && now-last > maxMetricsPoints {
+		now = last + 1
 	}
 	for minute := max(first, now-most); minute < now; minute++ {
 		h.Minutes = append(h.Minutes, Minute{

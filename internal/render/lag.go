@@ -171,7 +171,7 @@ func (r LagRow) cells(o Options) []Cell {
 		cells[1], cells[2], cells[4] = Cell{Text: strconv.Itoa(level.Priority)}, NumberCell(level.Jobs), TextCell(level.Next)
 		cells[3] = r.ageCell()
 	}
-	if r.Overdue > 0 {
+	if r.Overdue > 0 && r.Counts.Err == nil {
 		overdue.Style, late = StyleWarn, spanCell(r.OverdueFor)
 	}
 	clears := Cell{Text: r.clears()}
