@@ -120,7 +120,7 @@ func (q *Queue) DueBefore(ctx context.Context, at time.Time) (int64, error) {
 
 var scriptPosition = &script{name: "position", readOnly: true}
 
-// positionSteps is how far a list is searched, which costs Redis about ten
+// positionSteps is how far a list is searched, which costs Redis about fifteen
 // milliseconds.
 const positionSteps = 1000000
 

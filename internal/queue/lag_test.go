@@ -3,6 +3,8 @@ package queue_test
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/qctl/qctl/internal/queue"
+	"github.com/qctl/qctl/internal/redistest"
 )
 
 // at is a time of so many seconds after the start.
@@ -244,4 +247,48 @@ func TestPositionInAPausedQueue(t *testing.T) {
 		e.must(e.q.Resume(e.ctx))
 		same(e, "order of running", []string{"1", "2", "3", "4"}, e.claimedIDs())
 	})
+}
+
+// However many jobs wait, one of each priority is read.
+func TestLagReadsOneJobOfEachPriority(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fills a queue with 100000 jobs")
+	}
+	t.Parallel()
+	e := newEnv(t, redistest.Start(t).Addr, true)
+	const jobs, levels = 100_000, 20
+	for i := 0; i < jobs; i += 10_000 {
+		pipe := e.rdb.Pipeline()
+		for id := i; id < i+10_000; id++ {
+			pipe.HSet(e.ctx, e.key(fmt.Sprint("j", id)), "timestamp", at(id).UnixMilli())
+			if p := id % levels; p == 0 {
+				pipe.LPush(e.ctx, e.key("wait"), fmt.Sprint("j", id))
+			} else {
+				pipe.ZAdd(e.ctx, e.key("prioritized"), redis.Z{Score: float64(p)*(1<<32) + float64(id), Member: fmt.Sprint("j", id)})
+			}
+		}
+		_, err := pipe.Exec(e.ctx)
+		e.must(err)
+	}
+	e.must(e.rdb.ConfigResetStat(e.ctx).Err())
+	lag, err := e.q.Lag(e.ctx, 0)
+	e.must(err)
+	for i, level := range lag.Levels {
+		same(e, "level", queue.Level{Priority: i, Jobs: jobs / levels, Next: fmt.Sprint("j", i), Since: at(i)}, level)
+	}
+	same(e, "levels", levels, len(lag.Levels))
+	text, err := e.rdb.Info(e.ctx, "commandstats").Result()
+	e.must(err)
+	calls := 0
+	for line := range strings.Lines(text) {
+		if name, value, _ := strings.Cut(strings.TrimSpace(line), ":calls="); strings.HasPrefix(name, "cmdstat_h") {
+			count, _, _ := strings.Cut(value, ",")
+			n, err := strconv.Atoi(count)
+			e.must(err)
+			calls += n
+		}
+	}
+	if calls == 0 || calls > 6*levels {
+		t.Errorf("%d reads of jobs for %d priorities", calls, levels)
+	}
 }
