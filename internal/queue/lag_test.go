@@ -51,8 +51,10 @@ func TestLag(t *testing.T) {
 			e.ready("", 1, "one", 5)
 			e.ready("", -2, "minus", 6)
 		}, queue.Lag{Levels: []queue.Level{
-			{Priority: 0, Jobs: 1, Next: "none", Since: at(4)}, {Priority: -2, Jobs: 1, Next: "minus", Since: at(6)},
-			{Priority: 1, Jobs: 1, Next: "one", Since: at(5)}, {Priority: 5, Jobs: 2, Next: "five", Since: at(2)},
+			{Priority: 0, Jobs: 1, Next: "none", Since: at(4)},
+			{Priority: -2, Jobs: 1, Next: "minus", Since: at(6)},
+			{Priority: 1, Jobs: 1, Next: "one", Since: at(5)},
+			{Priority: 5, Jobs: 2, Next: "five", Since: at(2)},
 			{Priority: lowest, Jobs: 1, Next: "low", Since: at(1)},
 		}}},
 		{"given back to the front of its priority", func(e *env) {
