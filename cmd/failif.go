@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -16,13 +17,20 @@ import (
 // alarm is the condition of --fail-if.
 type alarm struct{ condition *filter.Condition }
 
-// parseAlarm compiles the condition; an empty one never holds.
-func parseAlarm(source string) (*alarm, error) {
-	condition, err := filter.Parse(source, alarmValues(render.Stats{}))
+// alarmed is what a condition is held against.
+type alarmed struct {
+	label  string
+	values map[string]any
+}
+
+// parseAlarm compiles the condition. Sample has a value of the right type for
+// each name that it may use.
+func parseAlarm(source string, sample map[string]any) (*alarm, error) {
+	condition, err := filter.Parse(source, sample)
 	if err == nil {
 		return &alarm{condition}, nil
 	}
-	names := alarmNames()
+	names := slices.Sorted(maps.Keys(sample))
 	hint, near := "it knows "+strings.Join(names, " "), ""
 	var unknown *filter.UnknownNameError
 	if errors.As(err, &unknown) {
@@ -56,33 +64,31 @@ func alarmValues(s render.Stats) map[string]any {
 	return values
 }
 
-func alarmNames() []string {
-	var names []string
-	for name := range alarmValues(render.Stats{}) {
-		names = append(names, name)
+// alarmedStats are the queues that could be read; the others have an error of
+// their own already.
+func alarmedStats(stats []render.Stats) (rows []alarmed) {
+	for _, s := range stats {
+		if s.Counts.Err == nil {
+			rows = append(rows, alarmed{cmp.Or(s.Alias, s.Queue), alarmValues(s)})
+		}
 	}
-	slices.Sort(names)
-	return names
+	return rows
 }
 
-// check returns a partialError that names the queues for which the condition
-// holds. Queues that could not be read have an error of their own already.
-func (f *alarm) check(stats []render.Stats) error {
+// check returns a partialError that names the rows for which the condition
+// holds. Without a condition it never does.
+func (f *alarm) check(rows []alarmed) error {
 	if f == nil {
 		return nil
 	}
 	var held []string
-	for _, s := range stats {
-		if s.Counts.Err != nil {
-			continue
-		}
-		values := alarmValues(s)
-		holds, err := f.condition.Holds(values)
+	for _, row := range rows {
+		holds, err := f.condition.Holds(row.values)
 		if err != nil {
 			return &usageError{err: fmt.Errorf("--fail-if: %w", err)}
 		}
 		if holds {
-			held = append(held, f.because(s, values))
+			held = append(held, f.because(row))
 		}
 	}
 	if len(held) == 0 {
@@ -91,15 +97,14 @@ func (f *alarm) check(stats []render.Stats) error {
 	return &partialError{err: fmt.Errorf("%s: %s", f.condition, strings.Join(held, ", "))}
 }
 
-// because is a queue with the values that the condition asked for.
-func (f *alarm) because(s render.Stats, values map[string]any) string {
+// because is a row with the values that the condition asked for.
+func (f *alarm) because(row alarmed) string {
 	var parts []string
 	for _, name := range f.condition.Names() {
-		parts = append(parts, fmt.Sprintf("%s %v", name, values[name]))
+		parts = append(parts, fmt.Sprintf("%s %v", name, row.values[name]))
 	}
-	label := cmp.Or(s.Alias, s.Queue)
 	if len(parts) == 0 {
-		return label
+		return row.label
 	}
-	return label + " (" + strings.Join(parts, ", ") + ")"
+	return row.label + " (" + strings.Join(parts, ", ") + ")"
 }

@@ -131,7 +131,7 @@ func TestHostileJobsInLists(t *testing.T) {
 	for _, line := range []string{
 		"jobs email --limit 0 --state failed", "jobs email --limit 0 --state failed -o wide", "jobs email --limit 0",
 		"failed --limit 0", "failed email --limit 0 -o wide", "events email --limit 0", "events --limit 0 -o wide",
-		"stats", "stats -o wide", "queues", "queues -o wide",
+		"stats", "stats -o wide", "queues", "queues -o wide", "lag", "lag -o wide",
 	} {
 		want, got := look(t, goodEnv, words(line)...), look(t, evilEnv, words(line)...)
 		for name, n := range want {
@@ -282,7 +282,7 @@ func TestHostileQueueNames(t *testing.T) {
 			server.ZAdd(t.Context(), "bull:"+name+":failed", redis.Z{Score: 1767323001000, Member: "1"})
 		}
 	}
-	for _, line := range []string{"queues", "queues -o wide", "stats", "stats -o wide", "failed --limit 0", "pause * -n", "limit *"} {
+	for _, line := range []string{"queues", "queues -o wide", "stats", "stats -o wide", "lag -o wide", "failed --limit 0", "pause * -n", "limit *"} {
 		want, got := look(t, goodEnv, words(line)...), look(t, env, words(line)...)
 		for name, n := range want {
 			if got[name] != n || n < len(payloads) {

@@ -148,6 +148,8 @@ func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
 		newTopCommand(a),
 		newStatsCommand(a),
+		newLagCommand(a),
+		newMetricsCommand(a),
 		newQueuesCommand(a),
 		newWorkersCommand(a),
 		newEventsCommand(a),

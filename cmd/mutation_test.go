@@ -16,7 +16,7 @@ import (
 // looking are the commands that change nothing. Every other one must stand
 // among the mutations.
 var looking = map[string]string{
-	"top": "a screen, whose keys obey --read-only", "stats": "", "queues": "", "workers": "", "events": "", "jobs": "", "failed": "",
+	"top": "a screen, whose keys obey --read-only", "stats": "", "lag": "", "metrics": "", "queues": "", "workers": "", "events": "", "jobs": "", "failed": "",
 	"show": "", "dedup": "help", "dedup show": "", "logs": "", "version": "", "completion": "", "config": "help", "config view": "", "config validate": "",
 	"config schema": "", "embedded": "help", "embedded status": "",
 	"embedded stop": "ends a process; the jobs stay",

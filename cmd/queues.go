@@ -16,7 +16,8 @@ func newQueuesCommand(a *app) *cobra.Command {
 		Short:   "List the queues there are",
 		GroupID: groupLook,
 		Long: `List every queue of this Redis, and those that are configured but have no jobs
-yet: what they are called, where their keys lie, how many jobs they hold.`,
+yet: what they are called, where their keys lie, how many jobs they hold, and how
+they do, in the words of qctl stats.`,
 		Example: `  qctl queues
   qctl queues -o wide
   qctl queues -o json | jq -r '.[] | select(.configured | not) | .keyBase'`,
@@ -56,23 +57,19 @@ func runQueues(ctx context.Context, a *app) error {
 // queueRows lists the configured queues in their order, and then those that
 // were found besides.
 func queueRows(ctx context.Context, a *app, found []target) ([]render.QueueRow, error) {
-	bases := make([]queue.KeyBase, len(found))
-	for i, t := range found {
-		bases[i] = t.base()
-	}
-	counts, err := a.client.CountsOf(ctx, bases)
+	stats, err := gatherStats(ctx, a, found)
 	if err != nil {
 		return nil, err
 	}
-	there := make(map[queue.KeyBase]queue.Counts, len(found))
-	for i, base := range bases {
-		there[base] = counts[i]
+	there := make(map[queue.KeyBase]render.Stats, len(found))
+	for _, s := range stats {
+		there[s.KeyBase] = s
 	}
 	var rows []render.QueueRow
 	for _, configured := range a.config.Targets("") {
 		t := target{Target: configured}
-		counts, exists := there[t.base()]
-		rows = append(rows, queueRow(t, counts, exists))
+		s, exists := there[t.base()]
+		rows = append(rows, queueRow(t, s, exists))
 	}
 	for _, t := range found {
 		if !t.Configured {
@@ -82,9 +79,13 @@ func queueRows(ctx context.Context, a *app, found []target) ([]render.QueueRow, 
 	return rows, nil
 }
 
-func queueRow(t target, counts queue.Counts, exists bool) render.QueueRow {
-	return render.QueueRow{
+func queueRow(t target, s render.Stats, exists bool) render.QueueRow {
+	row := render.QueueRow{
 		Queue: t.Name, Alias: t.Alias, Role: t.Queue.Role, KeyBase: t.base(),
-		Configured: t.Configured, Exists: exists, Counts: counts,
+		Configured: t.Configured, Exists: exists, Counts: s.Counts,
 	}
+	if exists {
+		row.Status = s.Status()
+	}
+	return row
 }

@@ -27,7 +27,8 @@ func newShowCommand(a *app) *cobra.Command {
 		Short:   "Show everything about one job",
 		GroupID: groupLook,
 		Long: `Show everything that is stored with a job: where it is, its payload, options,
-attempts, result or reason of failure, and the last lines of its log.
+attempts, result or reason of failure, and the last lines of its log; of a waiting
+job its place in the order of running, as things stand.
 
 An id that cannot be typed, because of the bytes it is made of, is given with
 --id-base64 instead.
@@ -74,7 +75,7 @@ do anything to a terminal, so there --raw is refused without --force.`,
 		if tree.tree {
 			return render.LayoutOf[render.TreeView](nil)
 		}
-		return render.LayoutOf[showView](nil)
+		return render.LayoutOf[render.ShownJobView](nil)
 	}})
 }
 
@@ -101,12 +102,6 @@ func decodeBase64(text string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(text)
 }
 
-// showView is a job alone, as JSON.
-type showView struct {
-	render.JobView
-	Children *render.ChildCountsView `json:"children,omitempty" about:"how many children it has; left out when it has none"`
-}
-
 // runShow shows a job. An id that was typed may have the queue in front.
 func runShow(ctx context.Context, a *app, arg, id string, typed bool) error {
 	format, err := a.format()
@@ -131,18 +126,17 @@ func runShow(ctx context.Context, a *app, arg, id string, typed bool) error {
 		}
 		a.warn("%v", err)
 	}
+	position, err := positionOf(ctx, t.q, &job)
+	if err != nil {
+		return err
+	}
 	o := a.options()
 	if !format.ForPeople() {
 		row := render.JobRow{Queue: t.label(), Argument: t.argument(), Job: &job}
-		view := showView{JobView: row.View()}
-		if children.Total() > 0 {
-			counts := render.ViewChildCounts(children)
-			view.Children = &counts
-		}
-		return render.WriteOne(a.streams.Out, view, format, o)
+		return render.WriteOne(a.streams.Out, row.ShownView(position, children), format, o)
 	}
 	o.Wide = format == render.FormatWide
-	page := render.JobPage{Queue: t.label(), Job: &job, Children: children}
+	page := render.JobPage{Queue: t.label(), Job: &job, Children: children, Position: position}
 	if page.Due, err = dueTime(ctx, t.q, &job); err != nil {
 		return err
 	}
@@ -153,6 +147,22 @@ func runShow(ctx context.Context, a *app, arg, id string, typed bool) error {
 		a.warn("%v", err)
 	}
 	return page.Write(a.streams.Out, o)
+}
+
+// positionOf is 0 for a job that does not wait, or no longer does, and where
+// another of the queue's keys is no queue's.
+func positionOf(ctx context.Context, q *queue.Queue, job *queue.Job) (int64, error) {
+	if job.State != queue.StateWaiting && job.State != queue.StatePrioritized {
+		return 0, nil
+	}
+	ahead, found, err := q.Position(ctx, job.ID)
+	switch {
+	case err != nil && !passable(err):
+		return 0, err
+	case err != nil || !found:
+		return 0, nil
+	}
+	return ahead + 1, nil
 }
 
 // dueTime is zero for a job that is not delayed.

@@ -35,6 +35,12 @@ pattern in quotes, or @ROLE for all queues of a role.
 Jobs of a paused queue count as waiting. The number of workers is ? where Redis
 does not list its clients.
 
+STATUS is the most urgent of: unreadable, no-workers (jobs wait), stuck (an
+active job that no worker holds, or workers that take none of the jobs that
+wait), failing, late (jobs wait for more than 5 minutes), paused, capped (as many
+jobs are active as qctl limit --concurrency allows), rate-limited (qctl limit
+--rate lets no job start now), busy, idle.
+
 With --watch the numbers are printed again and again, until interrupted or for
 as long as --timeout says.
 
@@ -56,7 +62,7 @@ such as workers where Redis does not list its clients, are -1.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("fail-if") {
 				var err error
-				if opts.alarm, err = parseAlarm(opts.failIf); err != nil {
+				if opts.alarm, err = parseAlarm(opts.failIf, alarmValues(render.Stats{})); err != nil {
 					return err
 				}
 			}
@@ -136,7 +142,7 @@ func runStats(ctx context.Context, a *app, opts *statsOptions, args []string) er
 	for i := range stats {
 		errs[i] = stats[i].Counts.Err
 	}
-	errs = append(errs, opts.alarm.check(stats))
+	errs = append(errs, opts.alarm.check(alarmedStats(stats)))
 	return errors.Join(errs...)
 }
 
@@ -185,7 +191,7 @@ func gatherStats(ctx context.Context, a *app, targets []target) ([]render.Stats,
 	stats := make([]render.Stats, len(targets))
 	for i, t := range targets {
 		stats[i] = render.Stats{Queue: t.Name, Alias: t.Alias, KeyBase: bases[i], Evidence: render.Evidence{
-			Counts: counts[i], Workers: render.Unknown, OldestWaiting: render.Unknown,
+			Counts: counts[i], Workers: render.Unknown, OldestWaiting: render.Unknown, Still: render.Unknown,
 			CompletedPerMinute: rates[i].CompletedPerMinute, FailedPerMinute: rates[i].FailedPerMinute,
 			Lately: lately[i],
 		}}
@@ -196,27 +202,27 @@ func gatherStats(ctx context.Context, a *app, targets []target) ([]render.Stats,
 			stats[i].CompletedPerMinute, stats[i].FailedPerMinute = render.Unknown, render.Unknown
 		}
 	}
-	return stats, addOldest(ctx, targets, stats, now)
+	return stats, addStandings(ctx, targets, stats, now)
 }
 
-// oldestAtOnce is how many queues are asked for their oldest job at one time.
-const oldestAtOnce = 8
+// queuesAtOnce is how many queues are asked one by one at one time.
+const queuesAtOnce = 8
 
-// addOldest asks the queues in which jobs wait since when they do.
-func addOldest(ctx context.Context, targets []target, stats []render.Stats, now time.Time) error {
+// addStandings asks the queues in which jobs wait or run whether they move.
+func addStandings(ctx context.Context, targets []target, stats []render.Stats, now time.Time) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(oldestAtOnce)
+	group.SetLimit(queuesAtOnce)
 	for i := range stats {
-		if !stats[i].Waits() {
+		if !stats[i].Waits() && stats[i].Counts.Active == 0 {
 			continue
 		}
 		group.Go(func() error {
-			since, waits, err := targets[i].q.OldestWaiting(ctx)
+			standing, err := targets[i].q.Standing(ctx)
 			switch {
 			case err != nil && !passable(err):
 				return err
-			case err == nil && waits:
-				stats[i].OldestWaiting = max(now.Sub(since), 0)
+			case err == nil:
+				stats[i].See(standing, now)
 			}
 			return nil
 		})

@@ -163,23 +163,23 @@ func (s *topSource) Workers(ctx context.Context, bases []queue.KeyBase) (map[que
 	return s.client.Workers(ctx, bases)
 }
 
-// OldestWaiting asks several queues at one time. What one of them refuses does
-// not hide the others.
-func (s *topSource) OldestWaiting(ctx context.Context, bases []queue.KeyBase) ([]tui.Oldest, error) {
-	oldest := make([]tui.Oldest, len(bases))
+// Standings asks several queues at one time. What one of them refuses does not
+// hide the others.
+func (s *topSource) Standings(ctx context.Context, bases []queue.KeyBase) ([]tui.Standing, error) {
+	standings := make([]tui.Standing, len(bases))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(oldestAtOnce)
+	group.SetLimit(queuesAtOnce)
 	for i, base := range bases {
 		group.Go(func() error {
-			since, waits, err := s.client.Queue(base).OldestWaiting(ctx)
-			oldest[i] = tui.Oldest{Since: since, Waits: waits, Err: err}
+			standing, err := s.client.Queue(base).Standing(ctx)
+			standings[i] = tui.Standing{Standing: standing, Err: err}
 			if err != nil && !passable(err) {
 				return err
 			}
 			return nil
 		})
 	}
-	return oldest, group.Wait()
+	return standings, group.Wait()
 }
 
 // List reads jobs of one state.

@@ -39,6 +39,7 @@ var baseArgs = map[string][]string{
 	"jobs":            {"email"},
 	"limit":           {"email"},
 	"logs":            {"email", "plain0"},
+	"metrics":         {"email"},
 	"obliterate":      {"email"},
 	"pause":           {"email"},
 	"promote":         {"email", "--all"},

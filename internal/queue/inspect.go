@@ -26,6 +26,12 @@ type Counts struct {
 	// Total is the sum of all of the above.
 	Total  int64
 	Paused bool
+	// Concurrency is the most jobs active at one time over all workers; nil
+	// means no limit.
+	Concurrency *int
+	// LimitedFor is how long the queue's rate lets no further job start; 0 when
+	// it lets some. A rate that only workers have is not known here.
+	LimitedFor time.Duration
 	// Err says why this queue of several could not be read, such as
 	// ErrCorrupt; the rest is then zero.
 	Err error
@@ -70,8 +76,8 @@ func (c *Client) CountsOf(ctx context.Context, bases []KeyBase) ([]Counts, error
 	return counts, nil
 }
 
-// markersLooked is how many entries at the end of the waiting list may be
-// markers of an old layout; BullMQ itself expects one.
+// markersLooked is how many entries at the end of a waiting list may be markers
+// of an old layout; BullMQ itself expects one.
 const markersLooked = 10
 
 func askCounts(ctx context.Context, pipe redis.Pipeliner, base KeyBase, into *Counts) func() error {
@@ -79,17 +85,16 @@ func askCounts(ctx context.Context, pipe redis.Pipeliner, base KeyBase, into *Co
 		reply *redis.IntCmd
 		into  *int64
 	}
-	list := func(suffix string, n *int64) number { return number{pipe.LLen(ctx, base.key(suffix)), n} }
 	set := func(suffix string, n *int64) number { return number{pipe.ZCard(ctx, base.key(suffix)), n} }
-	var inPaused int64
 	numbers := []number{
-		list(keyWait, &into.Waiting), list(keyPaused, &inPaused), list(keyActive, &into.Active),
+		{pipe.LLen(ctx, base.key(keyActive)), &into.Active},
 		set(keyPrioritized, &into.Prioritized), set(keyCompleted, &into.Completed), set(keyFailed, &into.Failed),
 		set(keyDelayed, &into.Delayed), set(keyWaitingChildren, &into.WaitingChildren),
 	}
-	tail := pipe.LRange(ctx, base.key(keyWait), -markersLooked, -1)
-	paused := pipe.HExists(ctx, base.key(keyMeta), "paused")
-	return func() error {
+	waiting := askWaiting(ctx, pipe, base)
+	meta := pipe.HMGet(ctx, base.key(keyMeta), metaPaused, metaConcurrency, metaMax)
+	used, left := pipe.Get(ctx, base.key(keyLimiter)), pipe.PTTL(ctx, base.key(keyLimiter))
+	return func() (err error) {
 		for _, n := range numbers {
 			count, err := n.reply.Result()
 			if err != nil {
@@ -98,26 +103,57 @@ func askCounts(ctx context.Context, pipe redis.Pipeliner, base KeyBase, into *Co
 			*n.into = count
 			into.Total += count
 		}
-		next, err := tail.Result()
+		if into.Waiting, err = waiting(); err != nil {
+			return err
+		}
+		into.Total += into.Waiting
+		values, err := meta.Result()
 		if err != nil {
 			return err
 		}
-		markers := countMarkers(next)
-		into.Waiting += inPaused - markers
-		into.Total -= markers
-		into.Paused, err = paused.Result()
-		return err
+		into.Paused, into.Concurrency = at(values, 0) != nil, decodeLimit(at(values, 1))
+		// A counter that is no text is no counter, as for claims.
+		if most := decodeLimit(at(values, 2)); most != nil && used.Err() == nil && left.Err() == nil {
+			if n := decodeLimit(used.Val()); n != nil && *n >= *most {
+				into.LimitedFor = max(left.Val(), 0)
+			}
+		}
+		return nil
+	}
+}
+
+// askWaiting asks how many jobs wait without a priority, those of a paused queue
+// of BullMQ 5 included.
+func askWaiting(ctx context.Context, pipe redis.Pipeliner, base KeyBase) func() (int64, error) {
+	var lengths []*redis.IntCmd
+	var tails []*redis.StringSliceCmd
+	for _, suffix := range []string{keyWait, keyPaused} {
+		lengths = append(lengths, pipe.LLen(ctx, base.key(suffix)))
+		tails = append(tails, pipe.LRange(ctx, base.key(suffix), -markersLooked, -1))
+	}
+	return func() (int64, error) {
+		waiting := int64(0)
+		for i := range lengths {
+			if err := errors.Join(lengths[i].Err(), tails[i].Err()); err != nil {
+				return 0, err
+			}
+			waiting += lengths[i].Val() - countMarkers(tails[i].Val())
+		}
+		return waiting, nil
 	}
 }
 
 // isMarker recognizes the entries by which old layouts woke workers.
 func isMarker(id string) bool { return strings.HasPrefix(id, "0:") }
 
-// countMarkers counts the markers at the right end.
+// countMarkers counts the markers among the next to run: jobs that were pushed
+// in front stand behind them.
 func countMarkers(tail []string) int64 {
 	n := int64(0)
-	for i := len(tail) - 1; i >= 0 && isMarker(tail[i]); i-- {
-		n++
+	for _, id := range tail {
+		if isMarker(id) {
+			n++
+		}
 	}
 	return n
 }
@@ -205,52 +241,6 @@ func (c *Client) ask(ctx context.Context, bases []KeyBase, put func(pipe redis.P
 		}
 	}
 	return errs, nil
-}
-
-var scriptOldestWaiting = &script{name: "oldest_waiting", readOnly: true}
-
-// OldestWaiting tells since when the longest-waiting job has been ready to run,
-// and false when none waits. It looks where that job must be: at the next to
-// run, and at the first of the lowest priority class. A job is ready from its
-// creation or the end of its delay, and after a failed attempt or a stall from
-// that attempt's start, as its end is not stored; a finished job that was
-// retried by hand counts from its creation.
-func (q *Queue) OldestWaiting(ctx context.Context) (time.Time, bool, error) {
-	reply, err := q.run(ctx, scriptOldestWaiting, ListFieldLimit)
-	if err != nil {
-		return time.Time{}, false, err
-	}
-	var oldest time.Time
-	for _, entry := range replyList(reply) {
-		since := readySince(replyTexts(entry))
-		if !since.IsZero() && (oldest.IsZero() || since.Before(oldest)) {
-			oldest = since
-		}
-	}
-	return oldest, !oldest.IsZero(), nil
-}
-
-// readySince returns the zero time when the job's creation is not readable.
-func readySince(texts []string) time.Time {
-	if len(texts) < 3 {
-		return time.Time{}
-	}
-	var job Job
-	decodeField(&job, fieldTimestamp, texts[0])
-	if job.Timestamp.IsZero() {
-		return time.Time{}
-	}
-	since := job.Timestamp
-	if opts, err := DecodeOptions([]byte(texts[2])); err == nil {
-		since = since.Add(opts.Delay)
-	}
-	if texts[1] != "" {
-		decodeField(&job, fieldProcessedOn, texts[1])
-	}
-	if job.ProcessedOn.After(since) {
-		since = job.ProcessedOn
-	}
-	return since
 }
 
 // DueTimes tells when delayed jobs are due, in the order of the ids; the zero

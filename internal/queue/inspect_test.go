@@ -28,16 +28,65 @@ func TestCounts(t *testing.T) {
 				e.fill(state, fmt.Sprintf("%s%d", state, i))
 			}
 		}
-		e.must(e.rdb.RPush(e.ctx, e.key("wait"), "0:100", "0:0").Err())
+		// Jobs that were pushed in front stand before a marker.
+		e.must(e.rdb.RPush(e.ctx, e.key("wait"), "0:100", "front", "0:0").Err())
+		e.must(e.rdb.RPush(e.ctx, e.key("paused"), "0:0").Err())
 		e.must(e.rdb.HSet(e.ctx, e.key("meta"), "paused", "").Err())
 		got, err = e.q.Counts(e.ctx)
 		e.must(err)
 		want := queue.Counts{
-			Waiting: 5, Active: 4, Prioritized: 5, Completed: 6, Failed: 7, Delayed: 8, WaitingChildren: 9, Total: 44, Paused: true,
+			Waiting: 6, Active: 4, Prioritized: 5, Completed: 6, Failed: 7, Delayed: 8, WaitingChildren: 9, Total: 45, Paused: true,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			e.t.Error(diff)
 		}
+	})
+}
+
+// What holds jobs back is read as claims read it.
+func TestCountsTellLimits(t *testing.T) {
+	seven, none := 7, 0
+	for _, test := range []struct {
+		name string
+		meta []any
+		used string // the counter of the rate, for ten minutes
+		want queue.Counts
+	}{
+		{"no limits", []any{"version", "x"}, "", queue.Counts{}},
+		{"a concurrency", []any{"concurrency", "7"}, "", queue.Counts{Concurrency: &seven}},
+		{"a concurrency of none", []any{"concurrency", "0"}, "", queue.Counts{Concurrency: &none}},
+		{"a concurrency that is no number", []any{"concurrency", "few"}, "", queue.Counts{}},
+		{"a rate with room", []any{"max", "3"}, "2", queue.Counts{}},
+		{"a rate without room", []any{"max", "3"}, "3", queue.Counts{LimitedFor: 10 * time.Minute}},
+		{"a rate of nobody", []any{"version", "x"}, "3", queue.Counts{}},
+		{"stopped by a worker", []any{"max", "3"}, "9007199254740991", queue.Counts{LimitedFor: 10 * time.Minute}},
+		{"a counter that is no number", []any{"max", "3"}, "many", queue.Counts{}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			onEach(t, func(e *env) {
+				e.hash("meta", test.meta...)
+				if test.used != "" {
+					e.must(e.rdb.Set(e.ctx, e.key("limiter"), test.used, 10*time.Minute).Err())
+				}
+				got, err := e.q.Counts(e.ctx)
+				e.must(err)
+				got.LimitedFor = (got.LimitedFor + time.Minute - 1).Truncate(time.Minute)
+				if diff := cmp.Diff(test.want, got); diff != "" {
+					e.t.Error(diff)
+				}
+			})
+		})
+	}
+	t.Run("a counter without an end", func(t *testing.T) {
+		onEach(t, func(e *env) {
+			e.hash("meta", "max", 3)
+			e.must(e.rdb.Set(e.ctx, e.key("limiter"), "5", 0).Err())
+			got, err := e.q.Counts(e.ctx)
+			e.must(err)
+			if got.LimitedFor != 0 {
+				e.t.Errorf("limited for %v", got.LimitedFor)
+			}
+		})
 	})
 }
 
@@ -104,64 +153,6 @@ func TestRates(t *testing.T) {
 			e.t.Error(diff)
 		}
 	})
-}
-
-func TestOldestWaiting(t *testing.T) {
-	at := func(s int) int64 { return start + int64(s)*1000 }
-	for _, test := range []struct {
-		name string
-		seed func(e *env)
-		want time.Time // zero: none waits
-	}{
-		{"nothing", func(*env) {}, time.Time{}},
-		{"next of the list, not the newest", func(e *env) {
-			e.hash("1", "timestamp", at(1))
-			e.hash("2", "timestamp", at(2))
-			e.fill("wait", "1")
-			e.fill("wait", "2")
-		}, time.UnixMilli(at(1))},
-		{"a paused queue of version 5", func(e *env) {
-			e.hash("1", "timestamp", at(1))
-			e.fill("paused", "1")
-		}, time.UnixMilli(at(1))},
-		{"behind markers and ids without job", func(e *env) {
-			e.hash("1", "timestamp", at(1))
-			for _, id := range []string{"1", "ghost", "0:5"} {
-				e.must(e.rdb.RPush(e.ctx, e.key("wait"), id).Err())
-			}
-		}, time.UnixMilli(at(1))},
-		{"the delay is no waiting", func(e *env) {
-			e.hash("1", "timestamp", at(1), "opts", `{"delay":9000}`)
-			e.fill("wait", "1")
-		}, time.UnixMilli(at(10))},
-		{"an attempt is no waiting", func(e *env) {
-			e.hash("1", "timestamp", at(1), "processedOn", at(30), "opts", `{"delay":9000}`)
-			e.fill("wait", "1")
-		}, time.UnixMilli(at(30))},
-		{"the lowest class starves", func(e *env) {
-			for i, id := range []string{"top", "low1", "low2"} {
-				e.hash(id, "timestamp", at(50-i))
-			}
-			for id, score := range map[string]float64{"top": 1<<32 + 9, "low1": 5<<32 + 1, "low2": 5<<32 + 2} {
-				e.must(e.rdb.ZAdd(e.ctx, e.key("prioritized"), redis.Z{Score: score, Member: id}).Err())
-			}
-		}, time.UnixMilli(at(49))},
-		{"unreadable times", func(e *env) {
-			e.hash("1", "timestamp", "soon")
-			e.fill("wait", "1")
-		}, time.Time{}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			onEach(t, func(e *env) {
-				test.seed(e)
-				got, ok, err := e.q.OldestWaiting(e.ctx)
-				e.must(err)
-				if ok == test.want.IsZero() || !got.Equal(test.want) {
-					e.t.Errorf("got %v, %v, want %v", got, ok, test.want)
-				}
-			})
-		})
-	}
 }
 
 func TestDueTimes(t *testing.T) {

@@ -61,6 +61,27 @@ type JobView struct {
 	argument string // the queue as an argument
 }
 
+// ShownJobView is one job by itself as JSON shows it.
+type ShownJobView struct {
+	JobView
+	Position *int64           `json:"position" about:"place of a waiting job in the order of running, from 1"`
+	Children *ChildCountsView `json:"children,omitempty" about:"how many children it has; left out when it has none"`
+}
+
+// ShownView returns the JSON view of one job by itself. A position of 0 is none,
+// and so are no children.
+func (r JobRow) ShownView(position int64, children queue.ChildCounts) ShownJobView {
+	v := ShownJobView{JobView: r.View()}
+	if position > 0 {
+		v.Position = &position
+	}
+	if children.Total() > 0 {
+		counts := ViewChildCounts(children)
+		v.Children = &counts
+	}
+	return v
+}
+
 // ViewJob returns the view of a job of the queue of this name.
 func ViewJob(queueName string, job *queue.Job) JobView { return viewJob(queueName, job, isJSON) }
 

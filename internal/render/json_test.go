@@ -62,6 +62,7 @@ func TestStatsJSONFieldOrder(t *testing.T) {
 	contract := []string{
 		"queue", "alias", "keyBase", "waiting", "prioritized", "active", "completed", "failed", "delayed",
 		"waitingChildren", "total", "paused", "workers", "lag", "oldestWaitingMs", "completedPerMinute", "failedPerMinute",
+		"status",
 	}
 	var b bytes.Buffer
 	if err := render.WriteStats(&b, stats()[:1], render.FormatNDJSON, pipe); err != nil {
@@ -72,7 +73,7 @@ func TestStatsJSONFieldOrder(t *testing.T) {
 	}
 	want := `{"queue":"email-queue","alias":"email","keyBase":"bull:email-queue","waiting":25,"prioritized":0,"active":5,` +
 		`"completed":1000,"failed":2,"delayed":10,"waitingChildren":0,"total":1042,"paused":false,"workers":2,"lag":"12s",` +
-		`"oldestWaitingMs":12034,"completedPerMinute":118,"failedPerMinute":0}` + "\n"
+		`"oldestWaitingMs":12034,"completedPerMinute":118,"failedPerMinute":0,"status":"busy"}` + "\n"
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -16,6 +16,9 @@ type JobPage struct {
 	Job   *queue.Job
 	// Due is when a delayed job is due; zero for others.
 	Due time.Time
+	// Position is the place of a waiting job in the order of running, from 1; 0
+	// when it has none, or it is not known.
+	Position int64
 	// Logs are the lines of its log, the newest last, and LogsTotal how many
 	// there are.
 	Logs      []string
@@ -54,6 +57,7 @@ func (p JobPage) facts(o Options) []fact {
 
 	moment("created", job.Timestamp)
 	moment("due", p.Due)
+	add(p.Position > 0, "position", ordinal(p.Position)+" to run")
 	moment("processed on", job.ProcessedOn)
 	moment("finished on", job.FinishedOn)
 	took, ok := jobTook(job)
@@ -78,6 +82,22 @@ func (p JobPage) facts(o Options) []fact {
 		facts = append(facts, fact{"corrupt", Cell{Text: reason, Style: StyleBad}})
 	}
 	return facts
+}
+
+// ordinal is a number as a place: 1st, 22nd, 1,013th.
+func ordinal(n int64) string {
+	ending := "th"
+	if n%100/10 != 1 {
+		switch n % 10 {
+		case 1:
+			ending = "st"
+		case 2:
+			ending = "nd"
+		case 3:
+			ending = "rd"
+		}
+	}
+	return Count(n) + ending
 }
 
 // withAge is a time and, for people, how far away it is.

@@ -17,6 +17,8 @@ type QueueRow struct {
 	Configured bool
 	// Exists says that it is in Redis.
 	Exists bool
+	// Status is empty for one that does not exist.
+	Status Status
 	Counts queue.Counts
 }
 
@@ -31,6 +33,7 @@ type QueueView struct {
 	Exists     bool    `json:"exists" about:"whether it is in this Redis"`
 	Total      *int64  `json:"total" about:"how many jobs it holds"`
 	Paused     *bool   `json:"paused" about:"whether it is paused"`
+	Status     *string `json:"status" about:"the queue in a word"`
 	Error      *string `json:"error,omitempty" about:"why it could not be read"`
 }
 
@@ -43,6 +46,7 @@ func (q QueueRow) View() QueueView {
 		Role:       textOrNil(q.Role, q.Role != ""),
 		Configured: q.Configured,
 		Exists:     q.Exists,
+		Status:     textOrNil(string(q.Status), q.Status != ""),
 	}
 	if q.Counts.Err != nil {
 		v.Error = textOrNil(q.Counts.Err.Error(), true)
@@ -66,6 +70,7 @@ func queueColumns() []Column {
 		{Header: "ALIAS", Min: 8, Spare: 2},
 		{Header: "ROLE", Spare: 1},
 		{Header: "JOBS", Right: true, About: "how many jobs it holds"},
+		{Header: "STATUS", Spare: 3, About: "the queue in a word"},
 		{Header: "PAUSED"},
 		{Header: "CONFIGURED", Wide: true},
 		{Header: "EXISTS", Wide: true},
@@ -73,7 +78,7 @@ func queueColumns() []Column {
 	}
 }
 
-func (q QueueRow) cells(Options) []Cell {
+func (q QueueRow) cells(o Options) []Cell {
 	jobs, paused := NumberCell(q.Counts.Total), yesNoCell(q.Counts.Paused)
 	if q.Counts.Paused {
 		paused.Style = StyleWarn
@@ -82,9 +87,16 @@ func (q QueueRow) cells(Options) []Cell {
 		jobs, paused = Cell{Text: unknown}, Cell{Text: unknown}
 	}
 	return []Cell{
-		TextCell(q.Queue), TextCell(q.Alias), TextCell(q.Role), jobs, paused,
+		TextCell(q.Queue), TextCell(q.Alias), TextCell(q.Role), jobs, q.statusCell(o), paused,
 		yesNoCell(q.Configured), yesNoCell(q.Exists), TextCell(q.KeyBase.String()),
 	}
+}
+
+func (q QueueRow) statusCell(o Options) Cell {
+	if q.Status == "" {
+		return Cell{Text: none}
+	}
+	return StatusCell(q.Status, o)
 }
 
 func yesNoCell(yes bool) Cell {

@@ -118,6 +118,8 @@ func (d *schemas) ofType(t reflect.Type) *schema {
 		return &schema{Type: "boolean"}
 	case reflect.Int, reflect.Int64:
 		return &schema{Type: "integer"}
+	case reflect.Float64:
+		return &schema{Type: "number"}
 	case reflect.Slice:
 		return &schema{Type: "array", Items: d.ofType(t.Elem())}
 	case reflect.Map:

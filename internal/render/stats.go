@@ -38,6 +38,7 @@ type StatsView struct {
 	OldestWaitingMs    *int64  `json:"oldestWaitingMs" about:"the same in milliseconds"`
 	CompletedPerMinute *int64  `json:"completedPerMinute" about:"jobs that completed in the last minute"`
 	FailedPerMinute    *int64  `json:"failedPerMinute" about:"jobs that failed in the last minute"`
+	Status             string  `json:"status" about:"the queue in a word"`
 	Error              *string `json:"error,omitempty" about:"why the queue could not be read"`
 }
 
@@ -50,6 +51,7 @@ func (s Stats) View() StatsView {
 		Workers:            known(int64(s.Workers)),
 		CompletedPerMinute: known(s.CompletedPerMinute),
 		FailedPerMinute:    known(s.FailedPerMinute),
+		Status:             string(s.Status()),
 	}
 	if s.Counts.Err != nil {
 		v.Error = textOrNil(s.Counts.Err.Error(), true)

@@ -251,10 +251,10 @@ func TestStatsTables(t *testing.T) {
 func queues() []render.QueueRow {
 	email := queue.KeyBase{Prefix: "bull", Name: "email-queue"}
 	return []render.QueueRow{
-		{Queue: "email-queue", Alias: "email", Role: "synthstack", KeyBase: email, Configured: true, Exists: true, Counts: queue.Counts{Total: 1042}},
+		{Queue: "email-queue", Alias: "email", Role: "synthstack", KeyBase: email, Configured: true, Exists: true, Status: render.StatusBusy, Counts: queue.Counts{Total: 1042}},
 		{Queue: "dev", Alias: "dev", KeyBase: queue.KeyBase{Prefix: "queue", Name: "dev"}, Configured: true},
-		{Queue: "found", KeyBase: queue.KeyBase{Prefix: "bull", Name: "found"}, Exists: true, Counts: queue.Counts{Total: 3, Paused: true}},
-		{Queue: "secret", KeyBase: queue.KeyBase{Prefix: "bull", Name: "secret"}, Exists: true, Counts: queue.Counts{Err: errDenied}},
+		{Queue: "found", KeyBase: queue.KeyBase{Prefix: "bull", Name: "found"}, Exists: true, Status: render.StatusPaused, Counts: queue.Counts{Total: 3, Paused: true}},
+		{Queue: "secret", KeyBase: queue.KeyBase{Prefix: "bull", Name: "secret"}, Exists: true, Status: render.StatusUnreadable, Counts: queue.Counts{Err: errDenied}},
 	}
 }
 

@@ -39,7 +39,7 @@ type link struct {
 	err                     error
 	discovered              time.Time
 	workers                 time.Time
-	firstOldest             int
+	firstStanding           int
 }
 
 // notice is the last thing worth a line.

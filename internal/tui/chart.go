@@ -4,33 +4,12 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/qctl/qctl/internal/render"
 )
 
-// sparkline draws one value per column, scaled to the highest. Unknown values,
-// those below 0, are blank.
-func (t *theme) sparkline(values []int64) string {
-	top := highest(values)
-	var b strings.Builder
-	for _, v := range values {
-		switch {
-		case v < 0:
-			b.WriteByte(' ')
-		case v == 0:
-			b.WriteString(t.base)
-		default:
-			b.WriteString(t.levels[max(eighths(v, top, 1), 2)])
-		}
-	}
-	return b.String()
-}
-
-// eighths is the height of a bar in eighths of a line, at least 1 for any value.
-func eighths(v, top int64, lines int) int {
-	if v <= 0 || top <= 0 {
-		return 0
-	}
-	return max(int(float64(v)/float64(top)*float64(8*lines)+0.5), 1)
-}
+// sparkline draws one value per column.
+func (t *theme) sparkline(values []int64) string { return render.Sparkline(values, t.ascii) }
 
 func highest(values []int64) int64 {
 	top := int64(0)
@@ -82,7 +61,7 @@ func (t *theme) graph(label string, values []int64, width, height int, r role) [
 
 // bar is the part of a bar that is in one line, counted from the bottom.
 func (t *theme) bar(v, top int64, height, row int) string {
-	switch level := eighths(v, top, height) - 8*row; {
+	switch level := render.Eighths(v, top, height) - 8*row; {
 	case v < 0:
 		return " "
 	case level >= 8:

@@ -76,13 +76,12 @@ func sum(values []int64) int64 {
 // row is all that is known about one queue.
 type row struct {
 	Queue
-	known   bool // counts have come
-	counts  queue.Counts
-	rated   bool // rates have come
-	rates   queue.Rates
-	workers int // or render.Unknown
-	// oldest is since when the oldest job waits; the zero time is unknown.
-	oldest       time.Time
+	known        bool // counts have come
+	counts       queue.Counts
+	rated        bool // rates have come
+	rates        queue.Rates
+	workers      int // or render.Unknown
+	standing     queue.Standing
 	done, failed history
 	status       render.Status // empty while nothing is known
 }
@@ -95,15 +94,13 @@ const errorWindow = int(render.ErrorWindow / time.Minute)
 // evidence is what the queue is judged by.
 func (r *row) evidence(now time.Time) render.Evidence {
 	e := render.Evidence{
-		Counts: r.counts, Workers: r.workers, OldestWaiting: render.Unknown,
+		Counts: r.counts, Workers: r.workers,
 		CompletedPerMinute: render.Unknown, FailedPerMinute: render.Unknown,
 		Lately: queue.Finished{
 			Completed: sum(r.done.series(now, errorWindow)), Failed: sum(r.failed.series(now, errorWindow)),
 		},
 	}
-	if !r.oldest.IsZero() {
-		e.OldestWaiting = max(now.Sub(r.oldest), 0)
-	}
+	e.See(r.standing, now)
 	if r.rated {
 		e.CompletedPerMinute, e.FailedPerMinute = r.rates.CompletedPerMinute, r.rates.FailedPerMinute
 	}
@@ -121,7 +118,8 @@ func (r *row) judge(now time.Time) render.Status {
 // urgency is the order of attention.
 var urgency = map[render.Status]int{
 	render.StatusUnreadable: 0, render.StatusNoWorkers: 1, render.StatusStuck: 2, render.StatusFailing: 3,
-	render.StatusLate: 4, render.StatusBusy: 5, render.StatusPaused: 6, render.StatusIdle: 7, "": 8,
+	render.StatusLate: 4, render.StatusCapped: 5, render.StatusRateLimited: 6, render.StatusBusy: 7,
+	render.StatusPaused: 8, render.StatusIdle: 9, "": 10,
 }
 
 // sortRows puts what needs attention first; ties go by name.

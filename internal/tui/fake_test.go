@@ -26,6 +26,7 @@ type fakeQueue struct {
 	counts  queue.Counts
 	workers int
 	oldest  time.Duration
+	unheld  time.Duration // since when an active job has no worker
 	// done and failed are per minute, the newest last; the last one goes on.
 	done, failed func(minutesAgo int) int64
 	jobs         map[queue.State][]queue.Job
@@ -105,10 +106,14 @@ func (f *fake) Workers(_ context.Context, bases []queue.KeyBase) (map[queue.KeyB
 	return all, f.call()
 }
 
-func (f *fake) OldestWaiting(_ context.Context, bases []queue.KeyBase) ([]Oldest, error) {
-	all := make([]Oldest, len(bases))
+func (f *fake) Standings(_ context.Context, bases []queue.KeyBase) ([]Standing, error) {
+	all := make([]Standing, len(bases))
 	for i, b := range bases {
-		all[i] = Oldest{Since: f.now.Add(-f.of(b).oldest), Waits: true}
+		q := f.of(b)
+		all[i].OldestWaiting = f.now.Add(-q.oldest)
+		if q.unheld > 0 {
+			all[i].Unlocked = f.now.Add(-q.unheld)
+		}
 	}
 	return all, f.call()
 }

@@ -20,13 +20,13 @@ const (
 
 // How much is asked for at a time.
 const (
-	oldestPerRefresh = 100 // queues
-	historyQueues    = 250
-	sampleJobs       = 50
-	pageJobs         = 200
-	filteredJobs     = 1000
-	shownLogs        = 50
-	jobFieldLimit    = 256 << 10 // bytes
+	standingsPerRefresh = 100 // queues
+	historyQueues       = 250
+	sampleJobs          = 50
+	pageJobs            = 200
+	filteredJobs        = 1000
+	shownLogs           = 50
+	jobFieldLimit       = 256 << 10 // bytes
 )
 
 // loader makes the commands that call the source. It changes nothing of the
@@ -91,9 +91,9 @@ type refreshedMsg struct {
 	rates   []queue.Rates
 	minutes map[int64][]queue.Rates // of the minutes of the clock
 	workers map[queue.KeyBase][]queue.WorkerConn
-	asked   bool // for workers
-	waiting []queue.KeyBase
-	oldest  []Oldest
+	asked   bool            // for workers
+	moving  []queue.KeyBase // that were asked for their standing
+	stands  []Standing
 	err     error
 }
 
@@ -108,8 +108,8 @@ func (l loader) minute(ctx context.Context, bases []queue.KeyBase, minute int64)
 
 // refresh asks for everything about all queues, in a round trip for each kind
 // of number, and for the minutes of the clock since the last one. Workers are listed where told to: that costs Redis most. Of the
-// queues in which jobs wait, some are asked for the oldest, beginning with the
-// first-th, so that all have their turn.
+// queues in which jobs wait or run, some are asked whether they move, beginning
+// with the first-th, so that all have their turn.
 func (l loader) refresh(bases []queue.KeyBase, workers bool, first int, last int64) tea.Cmd {
 	return l.call(refreshTimeout, func(ctx context.Context) tea.Msg {
 		begun := l.now()
@@ -134,17 +134,17 @@ func (l loader) refresh(bases []queue.KeyBase, workers bool, first int, last int
 			}
 			msg.err = nil
 		}
-		var waiting []queue.KeyBase
+		var moving []queue.KeyBase
 		for i, c := range msg.counts {
-			if c.Waiting > 0 || c.Prioritized > 0 {
-				waiting = append(waiting, bases[i])
+			if c.Waiting > 0 || c.Prioritized > 0 || c.Active > 0 {
+				moving = append(moving, bases[i])
 			}
 		}
-		if n := len(waiting); n > 0 {
-			for i := range min(n, oldestPerRefresh) {
-				msg.waiting = append(msg.waiting, waiting[(first+i)%n])
+		if n := len(moving); n > 0 {
+			for i := range min(n, standingsPerRefresh) {
+				msg.moving = append(msg.moving, moving[(first+i)%n])
 			}
-			msg.oldest, msg.err = l.source.OldestWaiting(ctx, msg.waiting)
+			msg.stands, msg.err = l.source.Standings(ctx, msg.moving)
 		}
 		msg.took = l.now().Sub(begun)
 		return msg

@@ -171,12 +171,12 @@ func (m *model) errorSpan(r *row) span {
 // oldestText is how long the oldest job waits, - where none does.
 func (m *model) oldestText(r *row) string {
 	switch {
-	case !r.known || r.counts.Err != nil || r.waits() && r.oldest.IsZero():
+	case !r.known || r.counts.Err != nil || r.waits() && r.standing.OldestWaiting.IsZero():
 		return "?"
 	case !r.waits():
 		return "-"
 	}
-	return render.Age(m.now.Sub(r.oldest))
+	return render.Age(m.now.Sub(r.standing.OldestWaiting))
 }
 
 func (m *model) oldestSpan(r *row) span {
@@ -186,7 +186,7 @@ func (m *model) oldestSpan(r *row) span {
 		return span{text, roleDim}
 	case text == "?":
 		return span{text, roleWarn}
-	case m.now.Sub(r.oldest) > render.LateAfter:
+	case m.now.Sub(r.standing.OldestWaiting) > render.LateAfter:
 		return span{text, roleWarn}
 	}
 	return plain(text)

@@ -148,6 +148,11 @@ func (m *model) complaint(r *row) string {
 		return m.theme.foreign(r.counts.Err.Error())
 	case render.StatusNoWorkers:
 		return "no workers connected, " + waiting
+	case render.StatusStuck:
+		if e := r.evidence(m.now); r.counts.Active > 0 {
+			return "stuck: nobody holds a job started " + render.Age(e.Unheld) + " ago, " + waiting
+		}
+		return "stuck: workers take no jobs, " + waiting
 	case render.StatusFailing:
 		e := r.evidence(m.now)
 		rate, _ := e.ErrorRate()

@@ -80,7 +80,7 @@ func (m *model) refresh() tea.Cmd {
 	for i, r := range m.rows {
 		bases[i] = r.Base
 	}
-	return m.load.refresh(bases, m.now.Sub(m.link.workers) >= workersEvery, m.link.firstOldest, m.link.minute(m.now))
+	return m.load.refresh(bases, m.now.Sub(m.link.workers) >= workersEvery, m.link.firstStanding, m.link.minute(m.now))
 }
 
 // minute is from when on minutes are to be counted: the last one that was
@@ -133,12 +133,12 @@ func (m *model) onRefreshed(msg refreshedMsg) tea.Cmd {
 			r.take(msg, i)
 		}
 	}
-	for i, base := range msg.waiting {
-		if r := byBase[base]; r != nil && msg.oldest[i].Err == nil && msg.oldest[i].Waits {
-			r.oldest = msg.oldest[i].Since
+	for i, base := range msg.moving {
+		if r := byBase[base]; r != nil && msg.stands[i].Err == nil {
+			r.standing = msg.stands[i].Standing
 		}
 	}
-	m.link.firstOldest += oldestPerRefresh
+	m.link.firstStanding += standingsPerRefresh
 	for _, r := range m.rows {
 		r.status = r.judge(m.now)
 	}
@@ -161,8 +161,8 @@ func (r *row) take(msg refreshedMsg, i int) {
 			r.workers = len(msg.workers[r.Base])
 		}
 	}
-	if !r.waits() {
-		r.oldest = time.Time{}
+	if !r.waits() && r.counts.Active == 0 {
+		r.standing = queue.Standing{}
 	}
 	if r.rated = msg.rates[i].Err == nil; r.rated {
 		r.rates = msg.rates[i]

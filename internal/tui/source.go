@@ -22,10 +22,9 @@ type Queue struct {
 	Protected bool
 }
 
-// Oldest is since when the longest-waiting job of a queue has waited.
-type Oldest struct {
-	Since time.Time
-	Waits bool
+// Standing is what shows whether a queue moves.
+type Standing struct {
+	queue.Standing
 	// Err says that it could not be found out.
 	Err error
 }
@@ -40,7 +39,7 @@ type Source interface {
 	Rates(ctx context.Context, bases []queue.KeyBase, at time.Time) ([]queue.Rates, error)
 	// Workers returns queue.ErrUnsupported where they cannot be known.
 	Workers(ctx context.Context, bases []queue.KeyBase) (map[queue.KeyBase][]queue.WorkerConn, error)
-	OldestWaiting(ctx context.Context, bases []queue.KeyBase) ([]Oldest, error)
+	Standings(ctx context.Context, bases []queue.KeyBase) ([]Standing, error)
 	List(ctx context.Context, base queue.KeyBase, r queue.ListRequest) (queue.Listed, error)
 	DueTimes(ctx context.Context, base queue.KeyBase, ids []string) ([]time.Time, error)
 	Get(ctx context.Context, base queue.KeyBase, id string) (queue.Job, error)

@@ -92,14 +92,14 @@ var unicodeGlyphs = glyphs{
 	marker: "▸", ellipsis: "…", enter: "⏎", up: "↑", down: "↓", dot: "·", refresh: "⟳", crumb: "›",
 	ok: "✓", alarm: "▲", live: "●", tick: "┤",
 	horizontal: "─", vertical: "│", topLeft: "┌", topRight: "┐", bottomLeft: "└", bottomRight: "┘",
-	levels: [9]string{" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"}, base: "▁",
+	levels: render.BarLevels(false), base: "▁",
 }
 
 var asciiGlyphs = glyphs{
 	marker: ">", ellipsis: "~", enter: "Ret", up: "up", down: "dn", dot: "-", refresh: "", crumb: ">",
 	ok: "+", alarm: "!", live: "*", tick: "|",
 	horizontal: "-", vertical: "|", topLeft: "+", topRight: "+", bottomLeft: "+", bottomRight: "+",
-	levels: [9]string{" ", "_", ".", ".", "-", "-", "=", "=", "#"}, base: "_",
+	levels: render.BarLevels(true), base: "_",
 }
 
 // foreign makes somebody else's text fit for a line.

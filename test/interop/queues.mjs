@@ -125,6 +125,7 @@ export function queueOps(peer) {
     getJobs: async (r) => jobsOf(await peer.queue(r).getJobs(r.types, r.start, r.end, r.asc)),
     getJobCounts: onQueue('getJobCounts', (r) => r.types ?? []),
     getCountsPerPriority: onQueue('getCountsPerPriority', (r) => [r.priorities]),
+    getDelayedCount: onQueue('getDelayedCount', (r) => [r.timestamp]),
     getJobLogs: onQueue('getJobLogs', (r) => [r.jobId, r.start, r.end, r.asc]),
     getWorkers: onQueue('getWorkers'),
     getMetrics: onQueue('getMetrics', (r) => [r.type, r.start, r.end]),
