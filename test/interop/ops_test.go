@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/qctl/qctl/internal/queue"
@@ -20,7 +21,7 @@ const minute = 60_000
 
 // text is a value as JavaScript writes it.
 func text(v any) json.RawMessage {
-	if raw, ok := v.(json.RawMessage); ok || v == nil {
+	if raw, ok := v.(json.RawMessage); ok {
 		return raw
 	}
 	var buf bytes.Buffer
@@ -29,15 +30,20 @@ func text(v any) json.RawMessage {
 	if err := enc.Encode(v); err != nil {
 		panic(err) // a row is not well written
 	}
-	return bytes.TrimSpace(buf.Bytes())
+	// Go escapes the two ends of a line that JavaScript leaves alone.
+	plain := strings.NewReplacer(`\u2028`, "\u2028", `\u2029`, "\u2029").Replace(buf.String())
+	return json.RawMessage(strings.TrimSpace(plain))
 }
 
 // newJob is a job of a request as our engine takes it.
 func newJob(job args) (queue.NewJob, error) {
-	n := queue.NewJob{Data: text(job["data"])}
+	n := queue.NewJob{}
 	n.Name, _ = job["name"].(string)
+	if data, given := job["data"]; given {
+		n.Data = text(data)
+	}
 	var err error
-	if opts := job["opts"]; opts != nil {
+	if opts, _ := job["opts"].(args); len(opts) > 0 {
 		n.Opts, err = queue.ParseOptions(text(opts), true)
 	}
 	return n, err

@@ -32,9 +32,12 @@ func rowsOfAdds() []row {
 		)}},
 		{name: "add with an own id", wire: "3.1", ops: []op{
 			mail.add("a", args{"jobId": "own"}), mail.add("b", args{"jobId": "007"}), mail.add("c", args{"jobId": "1.5"}),
-			mail.add("d", args{"jobId": "12a"}), mail.add("e", args{"jobId": "a:b:c"}), mail.add("f", args{"jobId": ""}),
-			mail.add("g", args{"jobId": "ünï /\\ \"x\""}),
+			mail.add("d", args{"jobId": "12a"}), mail.add("e", args{"jobId": "a:b:c"}), mail.add("g", args{"jobId": "ünï /\\ \"x\""}),
 		}},
+		{
+			name: "options that say nothing", wire: "2.2", ops: []op{mail.add("a", args{"jobId": ""}), mail.add("b", args{"backoff": args{"type": "mine"}})},
+			kept: []kept{{id: "normal-options", differs: []string{"q:1#opts", "q:2#opts"}}},
+		},
 		{name: "ids that are refused", wire: "3.1 13", ops: []op{
 			mail.add("a", args{"jobId": "0"}), mail.add("a", args{"jobId": "0:1"}), mail.add("a", args{"jobId": "12"}),
 			mail.add("a", args{"jobId": "-5"}), mail.add("a", args{"jobId": "a:b"}), mail.add("a", args{"jobId": "a:b:c:d"}),
@@ -42,7 +45,7 @@ func rowsOfAdds() []row {
 		}},
 		{
 			name: "ids of the queue's own keys", wire: "3.1", ops: []op{mail.add("a", args{"jobId": "meta"})},
-			kept: []kept{{id: "reserved-ids", differs: []string{"answer", "q:id", "q:events", "q:events duplicated meta"}}},
+			kept: []kept{{id: "reserved-ids", differs: []string{"answer", "q:id", "q:events duplicated meta"}}},
 		},
 		{name: "options that are refused", wire: "4.2 13", ops: []op{
 			mail.add("a", args{"priority": 2097152}), mail.adds(args{"name": "a", "data": "12345678", "opts": args{"sizeLimit": 9}}),
@@ -61,7 +64,7 @@ func rowsOfAdds() []row {
 		{name: "options of every kind", wire: "4.1", ops: []op{
 			mail.add("a", args{"attempts": 5, "backoff": 1000}),
 			mail.add("b", args{"attempts": 5, "backoff": args{"type": "exponential", "delay": 10, "jitter": 0.5}}),
-			mail.add("c", args{"backoff": args{"type": "mine"}}),
+			mail.add("c", args{"backoff": args{"type": "mine", "delay": 5}}),
 			mail.add("d", args{"removeOnComplete": true, "removeOnFail": false}),
 			mail.add("e", args{"removeOnComplete": 5, "removeOnFail": args{"age": 10}}),
 			mail.add("f", args{"removeOnComplete": args{"age": 10, "count": 3, "limit": 7}}),

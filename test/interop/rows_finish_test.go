@@ -145,5 +145,5 @@ func workerRule(rule any) any {
 func finishedLongAgo(n int) op {
 	return does("EVAL", `for i = 0, ARGV[1] - 1 do
 		redis.call('ZADD', KEYS[1], 1700000000000 + i, 'old' .. i)
-	end`, 1, "bull:q:completed", n)
+	end return 1`, 1, "bull:q:completed", n)
 }

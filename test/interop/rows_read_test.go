@@ -72,7 +72,7 @@ func (q place) readsJobs(state string, start, end int, asc bool) op {
 		types = []string{"wait", "paused"} // one of them is empty
 	}
 	return q.reads("jobs", "getJobs", args{"types": types, "start": start, "end": end, "asc": asc}, func(s *stage, raw json.RawMessage) any {
-		return ids(decoded[[]jobJSON](s, raw))
+		return append([]string{}, ids(decoded[[]jobJSON](s, raw))...)
 	}, func(s *stage, q *queue.Queue) any {
 		count := end - start + 1
 		if end < 0 {
@@ -82,7 +82,7 @@ func (q place) readsJobs(state string, start, end int, asc bool) op {
 		if err != nil {
 			return told(err)
 		}
-		var all []string
+		all := []string{}
 		for _, job := range listed.Jobs {
 			all = append(all, job.ID)
 		}
@@ -237,9 +237,12 @@ func rowsOfRefusals() []row {
 	waits := []op{mail.adds(job("a", nil), job("b", nil)), mail.keepsHold("1")}
 	return []row{
 		{name: "change what is gone", wire: "13 4.14", start: gone, ops: []op{
-			mail.promotes("1"), mail.changesDelay("1", 5), mail.changesPriority("1", 5, false), mail.updatesData("1", 1), mail.updatesProgress("1", 1),
-			mail.logs("1", "x", 0),
-		}, kept: nil},
+			mail.changesDelay("1", 5), mail.changesPriority("1", 5, false), mail.updatesData("1", 1), mail.updatesProgress("1", 1), mail.logs("1", "x", 0),
+		}},
+		{
+			name: "promote what is gone", wire: "13 4.14", start: gone, ops: []op{mail.promotes("1")},
+			kept: []kept{{id: "missing-is-missing", differs: []string{"answer"}}},
+		},
 		{name: "retry what is gone", wire: "13 4.18", start: []op{
 			mail.add("a", nil), mail.take(), mail.failed("1"), mail.keepsHold("1"), mail.removes("1", true),
 		}, ops: []op{mail.retries("1", "failed", false), mail.retries("1", "completed", false)}},
@@ -251,6 +254,9 @@ func rowsOfRefusals() []row {
 		{name: "finish without a lock", wire: "13 4.6 4.9 4.10 4.11", start: noLock, ops: []op{mail.done("1"), mail.failed("1"), mail.postpones("1", 5), mail.givesBack("1")}},
 		{name: "finish with the lock of another", wire: "13 4.6 4.10", start: active, ops: []op{mail.ends("1", wrong), mail.ends("1", wrongFail)}},
 		{name: "finish what is not active", wire: "13 4.6", start: append(active[:2:2], does("LREM", "bull:q:active", 1, "1")), ops: []op{mail.done("1")}},
-		{name: "fail what is not active", wire: "13 4.10", start: append(active[:2:2], does("LREM", "bull:q:active", 1, "1")), ops: []op{mail.failed("1")}},
+		{
+			name: "fail what is not active", wire: "13 4.10", start: append(active[:2:2], does("LREM", "bull:q:active", 1, "1")), ops: []op{mail.failed("1")},
+			kept: []kept{{id: "refusals-write-nothing", differs: []string{"q:1#failedReason", "q:1#stacktrace"}}},
+		},
 	}
 }

@@ -51,7 +51,7 @@ func newStage(t *testing.T, p *peer) *stage {
 	}
 	second := *options
 	second.DB = 1
-	conn, err := openRedis(p.url + "/1")
+	conn, err := openRedis(strings.TrimSuffix(p.url, "/0") + "/1")
 	if err != nil {
 		t.Fatal(err)
 	}
