@@ -11,7 +11,14 @@ import (
 
 // shownElsewhere are the listed differences that leave no trace in Redis that a row could compare, or that need more
 // than a step to show, with the test that shows them.
-var shownElsewhere = map[string]struct{ file, test string }{}
+var shownElsewhere = map[string]struct{ file, test string }{
+	"claims-many":    {"internal/queue/claim_test.go", "TestClaimNeverSharesAJob"},
+	"corrupt-jobs":   {"internal/worker/corrupt_test.go", "TestCorruptJobsNeverRun"},
+	"wrong-types":    {"internal/worker/corrupt_test.go", "TestWrongTypedKeysParkTheQueue"},
+	"renewing-locks": {"internal/queue/locks_test.go", "TestLocksExtendWithoutMemory"},
+	"pages":          {"internal/queue/cost_test.go", "TestCallsOverManyJobsAreCheap"},
+	"stalls-allowed": {"internal/worker/stalled_test.go", "TestTooManyStallsFailTheJob"},
+}
 
 const keptHeading = "## What qctl does differently, on purpose"
 

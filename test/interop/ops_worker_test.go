@@ -99,13 +99,39 @@ func (q place) takes(n int, token string, by crew) op {
 			return all
 		},
 		func(s *stage) any {
-			claimed, err := s.q(string(q)).Claim(s.ctx, by.claim(n, token))
-			if err != nil {
-				return told(err)
+			var all []any
+			for len(all) < n {
+				claimed, err := s.q(string(q)).Claim(s.ctx, by.claim(n-len(all), token))
+				if err != nil {
+					return told(err)
+				}
+				took := s.took(q, claimed)
+				failed := s.failDeferred(q, claimed, by)
+				all = append(all, took[failed:]...)
+				if failed == 0 {
+					break
+				}
 			}
-			return s.took(q, claimed)
+			return all
 		},
 	}
+}
+
+// failDeferred fails what was taken only for that. A hand of BullMQ 5 does so by itself, one of version 6 leaves it
+// to who processes the job.
+func (s *stage) failDeferred(q place, claimed queue.Claimed, by crew) int {
+	s.t.Helper()
+	failed := 0
+	for _, job := range claimed.Jobs {
+		if s.peer.major == 5 && job.HasDeferredFailure {
+			e := end{fail: job.DeferredFailure, fatal: true, token: job.Token, by: by}
+			if refused := s.settle(q, worker.Decide(s.jobOf(q, job.ID, e.token), nil, e.failure(), by.policy(s)), e); refused != nil {
+				s.t.Errorf("fail %s: %v", job.ID, refused)
+			}
+			failed++
+		}
+	}
+	return failed
 }
 
 // take is takes for one job and the token "t".
@@ -119,6 +145,15 @@ type end struct {
 	next  bool   // take the next job in the same step
 	token string // "t" when empty
 	by    crew
+}
+
+// failure is what our handler returns where Node's throws.
+func (e end) failure() *worker.Failure {
+	name := "Error"
+	if e.fatal {
+		name = "UnrecoverableError"
+	}
+	return &worker.Failure{Reason: e.fail, Stack: name + ": " + e.fail, Unrecoverable: e.fatal}
 }
 
 // ends is the end of a job that was taken before.
@@ -147,11 +182,7 @@ func (q place) ends(id string, e end) op {
 			job := s.jobOf(q, id, e.token)
 			var err error
 			if e.fail != "" {
-				name := "Error"
-				if e.fatal {
-					name = "UnrecoverableError"
-				}
-				err = &worker.Failure{Reason: e.fail, Stack: name + ": " + e.fail, Unrecoverable: e.fatal}
+				err = e.failure()
 			}
 			return s.settle(q, worker.Decide(job, text(e.value), err, e.by.policy(s)), e)
 		},

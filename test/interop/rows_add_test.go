@@ -35,8 +35,10 @@ func rowsOfAdds() []row {
 			mail.add("d", args{"jobId": "12a"}), mail.add("e", args{"jobId": "a:b:c"}), mail.add("g", args{"jobId": "ünï /\\ \"x\""}),
 		}},
 		{
-			name: "options that say nothing", wire: "2.2", ops: []op{mail.add("a", args{"jobId": ""}), mail.add("b", args{"backoff": args{"type": "mine"}})},
-			kept: []kept{{id: "normal-options", differs: []string{"q:1#opts", "q:2#opts"}}},
+			name: "options in short forms", wire: "4.1", ops: []op{
+				mail.add("a", args{"jobId": ""}), mail.add("b", args{"backoff": args{"type": "mine"}}), mail.add("c", args{"removeOnComplete": true, "removeOnFail": 5}),
+			},
+			kept: []kept{{id: "normal-options", differs: []string{"q:1#opts", "q:2#opts", "q:3#opts"}}},
 		},
 		{name: "ids that are refused", wire: "3.1 13", ops: []op{
 			mail.add("a", args{"jobId": "0"}), mail.add("a", args{"jobId": "0:1"}), mail.add("a", args{"jobId": "12"}),
@@ -65,8 +67,8 @@ func rowsOfAdds() []row {
 			mail.add("a", args{"attempts": 5, "backoff": 1000}),
 			mail.add("b", args{"attempts": 5, "backoff": args{"type": "exponential", "delay": 10, "jitter": 0.5}}),
 			mail.add("c", args{"backoff": args{"type": "mine", "delay": 5}}),
-			mail.add("d", args{"removeOnComplete": true, "removeOnFail": false}),
-			mail.add("e", args{"removeOnComplete": 5, "removeOnFail": args{"age": 10}}),
+			mail.add("d", args{"removeOnComplete": args{"count": 0}, "removeOnFail": false}),
+			mail.add("e", args{"removeOnComplete": args{"count": 5}, "removeOnFail": args{"age": 10}}),
 			mail.add("f", args{"removeOnComplete": args{"age": 10, "count": 3, "limit": 7}}),
 			mail.add("g", args{"keepLogs": 3, "stackTraceLimit": 0, "sizeLimit": 100}),
 			mail.add("h", args{"color": "red", "size": 7}),

@@ -100,8 +100,11 @@ func rowsOfLocks() []row {
 		{name: "recover in a paused queue", wire: "4.13 4.17", start: lost(mail.pauses()), ops: check},
 		{name: "recover in a paused queue with waiting jobs", wire: "4.13 4.17", start: lost(mail.add("c", nil), mail.pauses()), ops: check},
 		{name: "recover in a maxed queue", wire: "4.13 6", start: lost(mail.limits(1)), ops: check},
-		{name: "recover too often", wire: "4.13 2.4", start: lost(does("HSET", "bull:q:1", "stc", 1), does("HSET", "bull:q:2", "stc", 4)), ops: []op{
-			mail.checksStalled(1), mail.take(), mail.ends("1", end{fail: "job stalled more than allowable limit", fatal: true}),
+		{name: "recover too often", wire: "4.13", start: lost(does("HSET", "bull:q:1", "stc", 1), does("HSET", "bull:q:2", "stc", 4)), ops: []op{
+			mail.checksStalled(1), mail.take(),
+		}},
+		{name: "recover too often and fail", wire: "4.13", major: 6, start: lost(does("HSET", "bull:q:2", "stc", 4)), ops: []op{
+			mail.checksStalled(1), mail.take(), mail.ends("2", end{fail: "job stalled more than allowable limit", fatal: true}), mail.take(),
 		}},
 		{name: "recover when none is allowed to stall", wire: "4.13", start: lost(), ops: []op{mail.checksStalled(0)}},
 		{name: "recover jobs of a scheduler", wire: "4.13 7.4", start: lost(
