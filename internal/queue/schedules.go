@@ -189,6 +189,9 @@ func (it *iteration) options(opts map[string]json.RawMessage, id string, due, no
 		return nil, err
 	}
 	opts["repeat"] = text
+	if _, given := opts["attempts"]; !given {
+		opts["attempts"] = json.RawMessage("0")
+	}
 	opts["jobId"], _ = json.Marshal(fmt.Sprintf("repeat:%s:%d", id, due))
 	opts["repeatJobKey"], _ = json.Marshal(id)
 	set(opts, "timestamp", now)

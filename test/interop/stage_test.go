@@ -66,6 +66,7 @@ func newStage(t *testing.T, p *peer) *stage {
 	p.call("hello", nil, &hello)
 	s.version = hello.BullMQ
 	s.open("q")
+	s.open("p")
 	s.meta = s.a.HGetAll(s.ctx, "bull:q:meta").Val()
 	return s
 }
