@@ -36,7 +36,7 @@ func noCron(string, string, time.Time) (time.Time, bool, error) {
 
 // nextOpts is the options of the iteration at ms; more goes before repeat.
 func nextOpts(ms, now int64, repeat, more string) string {
-	return fmt.Sprintf(`{"delay":%d,"jobId":"repeat:s:%d",%s"repeat":%s,"repeatJobKey":"s","timestamp":%d}`, max(0, ms-now), ms, more, repeat, now)
+	return fmt.Sprintf(`{"attempts":0,"delay":%d,"jobId":"repeat:s:%d",%s"repeat":%s,"repeatJobKey":"s","timestamp":%d}`, max(0, ms-now), ms, more, repeat, now)
 }
 
 func TestScheduleEvery(t *testing.T) {
@@ -270,11 +270,11 @@ func TestScheduleKeepsOptions(t *testing.T) {
 			},
 			`{"lifo":true}`: {
 				"wait": "other " + next, "marker": "0=0",
-				"opts": `{"delay":0,"jobId":"` + next + `","lifo":true,"repeat":{"count":1,"every":10000},"repeatJobKey":"s","timestamp":1795312810000}`,
+				"opts": `{"attempts":0,"delay":0,"jobId":"` + next + `","lifo":true,"repeat":{"count":1,"every":10000},"repeatJobKey":"s","timestamp":1795312810000}`,
 			},
 			`{"backoff":5}`: {
 				"wait": next + " other", "marker": "0=0",
-				"opts": `{"backoff":5,"delay":0,"jobId":"` + next + `","repeat":{"count":1,"every":10000},"repeatJobKey":"s","timestamp":1795312810000}`,
+				"opts": `{"attempts":0,"backoff":5,"delay":0,"jobId":"` + next + `","repeat":{"count":1,"every":10000},"repeatJobKey":"s","timestamp":1795312810000}`,
 			},
 		} {
 			e := e.fork()
