@@ -9,9 +9,13 @@ func rowsOfFailures() []row {
 		name    string
 		backoff any
 	}{
-		{"no backoff", nil}, {"a number", 1000}, {"fixed", args{"type": "fixed", "delay": 1500}},
-		{"fixed with jitter", args{"type": "fixed", "delay": 1000, "jitter": 0.5}}, {"fixed, all jitter", args{"type": "fixed", "delay": 333, "jitter": 1}},
-		{"exponential", args{"type": "exponential", "delay": 700}}, {"exponential with jitter", args{"type": "exponential", "delay": 333, "jitter": 0.3}},
+		{"no backoff", nil},
+		{"a number", 1000},
+		{"fixed", args{"type": "fixed", "delay": 1500}},
+		{"fixed with jitter", args{"type": "fixed", "delay": 1000, "jitter": 0.5}},
+		{"fixed, all jitter", args{"type": "fixed", "delay": 333, "jitter": 1}},
+		{"exponential", args{"type": "exponential", "delay": 700}},
+		{"exponential with jitter", args{"type": "exponential", "delay": 333, "jitter": 0.3}},
 		{"fixed, no delay", args{"type": "fixed", "delay": 0}},
 	} {
 		opts := args{"attempts": 4}

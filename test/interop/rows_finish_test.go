@@ -81,11 +81,22 @@ func rowsOfRetention() []row {
 		name string
 		rule any
 	}{
-		{"false", false}, {"a negative number", -1}, {"true", true}, {"0", 0}, {"a count of 0", args{"count": 0}}, {"a number", 2},
-		{"a count", args{"count": 3}}, {"an age", args{"age": 15}}, {"an age of 0", args{"age": 0}},
-		{"an age and a count", args{"age": 35, "count": 2}}, {"an age and a high count", args{"age": 15, "count": 100}},
-		{"an age and a limit", args{"age": 5, "limit": 2}}, {"an age, a count and a limit", args{"age": 5, "count": 2, "limit": 1}},
-		{"a negative count", args{"count": -1}}, {"a count of more than there are", 50}, {"an age in parts of a second", args{"age": 9.5}},
+		{"false", false},
+		{"a negative number", -1},
+		{"true", true},
+		{"0", 0},
+		{"a count of 0", args{"count": 0}},
+		{"a number", 2},
+		{"a count", args{"count": 3}},
+		{"an age", args{"age": 15}},
+		{"an age of 0", args{"age": 0}},
+		{"an age and a count", args{"age": 35, "count": 2}},
+		{"an age and a high count", args{"age": 15, "count": 100}},
+		{"an age and a limit", args{"age": 5, "limit": 2}},
+		{"an age, a count and a limit", args{"age": 5, "count": 2, "limit": 1}},
+		{"a negative count", args{"count": -1}},
+		{"a count of more than there are", 50},
+		{"an age in parts of a second", args{"age": 9.5}},
 	}
 	var rows []row
 	for _, form := range forms {

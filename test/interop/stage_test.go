@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/qctl/qctl/internal/queue"
+	"github.com/qctl/qctl/internal/redistest"
 )
 
 // stage is two databases of one Redis that begin alike, byte for byte: Node acts on the first, our engine on the
@@ -87,13 +88,9 @@ func (s *stage) open(name string) {
 	}
 	s.opened[name] = true
 	s.peer.call("getMeta", args{"queue": name}, nil)
-	deadline := time.Now().Add(soon)
-	for !s.a.HExists(s.ctx, "bull:"+name+":meta", "version").Val() {
-		if time.Now().After(deadline) {
-			s.t.Fatalf("bullmq %s has not opened queue %s", s.version, name)
-		}
-		time.Sleep(time.Millisecond)
-	}
+	redistest.WaitFor(s.t, soon, "the version of "+name, func() bool {
+		return s.a.HExists(s.ctx, "bull:"+name+":meta", "version").Val()
+	})
 }
 
 // begin empties both databases, as far as a fresh queue is empty, and sets the clock.
