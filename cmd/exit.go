@@ -118,6 +118,8 @@ var outcomes = []outcome{
 	{is(queue.ErrLockLost), exitState, ""},
 	{is(queue.ErrPendingChildren), exitState, ""},
 	{is(queue.ErrFailedChildren), exitState, ""},
+	{is(queue.ErrParentMissing), exitState, "qctl show QUEUE ID tells whether a job exists"},
+	{is(queue.ErrOtherParent), exitState, "leave the id out, or remove the job first: qctl remove QUEUE ID"},
 	{is(queue.ErrSchedulerJob), exitState, "remove the job scheduler instead"},
 	{is(queue.ErrQueueNotPaused), exitState, "qctl pause QUEUE"},
 	{is(queue.ErrActiveJobs), exitState, "wait for the workers, or add --force"},

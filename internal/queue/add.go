@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -20,6 +21,11 @@ type Added struct {
 	ID string
 	// Duplicate means that a job of this id existed; nothing was stored.
 	Duplicate bool
+	// Deduplicated means that ID is another job's, which keeps this one out;
+	// nothing was stored, unless that job is to be followed by this one.
+	Deduplicated bool
+	// Replaced is the id of the delayed job that gave way to this one.
+	Replaced string
 }
 
 // Most jobs, and about the most bytes, that one script call stores: enough to
@@ -32,7 +38,9 @@ const (
 
 // AddBulk adds jobs in order. All are checked before the first is sent. Each
 // batch of up to 500 is one atomic step; when one fails, the answers so far are
-// returned with the error.
+// returned with the error. A parent that is missing (ErrParentMissing) or cannot
+// be given (ErrOtherParent) is noticed at its job: those before it are added,
+// those after it are not.
 func (q *Queue) AddBulk(ctx context.Context, jobs []NewJob) ([]Added, error) {
 	for i := range jobs {
 		if err := jobs[i].validate(); err != nil {
@@ -45,16 +53,20 @@ func (q *Queue) AddBulk(ctx context.Context, jobs []NewJob) ([]Added, error) {
 		// The next batch is written while Redis works on this one; they still
 		// go one after the other, in order.
 		ahead := make(chan struct{})
-		var nextBatch *addBatch
+		var nextBatch bulk
 		var nextErr error
 		go func(jobs []NewJob) {
 			defer close(ahead)
 			nextBatch, rest, nextErr = q.nextBatch(jobs)
 		}(rest)
 		var added []Added
-		added, err = q.addBatch(ctx, batch)
+		added, err = batch.send(ctx, q)
 		<-ahead
 		answers = append(answers, added...)
+		var refused *refusedJob
+		if errors.As(err, &refused) {
+			refused.position = len(answers) + 1
+		}
 		if err == nil {
 			err = nextErr
 		}
@@ -63,21 +75,36 @@ func (q *Queue) AddBulk(ctx context.Context, jobs []NewJob) ([]Added, error) {
 	return answers, err
 }
 
+// bulk is the arguments of one script call that adds jobs.
+type bulk interface {
+	send(ctx context.Context, q *Queue) ([]Added, error)
+	// fits reports whether the job may go with those that are in it.
+	fits(j *NewJob) bool
+	append(q *Queue, j *NewJob) error
+}
+
 // nextBatch writes the arguments of as many jobs as go together, and returns
-// the jobs after them; no batch when there are none.
-func (q *Queue) nextBatch(jobs []NewJob) (*addBatch, []NewJob, error) {
+// the jobs after them; no batch when there are none. Jobs that others matter to
+// go through a script of their own, which is slower.
+func (q *Queue) nextBatch(jobs []NewJob) (bulk, []NewJob, error) {
 	if len(jobs) == 0 {
 		return nil, nil, nil
 	}
-	batch := &addBatch{now: q.nowMS(), jobs: make([]any, 0, argsPerJob*min(addBatchJobs, len(jobs)))}
+	most := min(addBatchJobs, len(jobs))
+	var b bulk
+	if jobs[0].Opts.related() {
+		b = newRelatedCall(q.nowMS(), q.base, most)
+	} else {
+		b = &addBatch{now: q.nowMS(), jobs: make([]any, 0, argsPerJob*most)}
+	}
 	n := 0
-	for n < len(jobs) && (n == 0 || batch.fits(&jobs[n])) {
-		if err := batch.append(&jobs[n]); err != nil {
+	for n < len(jobs) && (n == 0 || b.fits(&jobs[n])) {
+		if err := b.append(q, &jobs[n]); err != nil {
 			return nil, nil, fmt.Errorf("job %q: %w", jobs[n].Name, err)
 		}
 		n++
 	}
-	return batch, jobs[n:], nil
+	return b, jobs[n:], nil
 }
 
 // validate refuses what BullMQ would refuse.
@@ -115,10 +142,10 @@ const (
 const recentSettings = 16
 
 func (b *addBatch) fits(j *NewJob) bool {
-	return b.count < addBatchJobs && b.bytes+len(j.Data) <= addBatchBytes
+	return b.count < addBatchJobs && b.bytes+len(j.Data) <= addBatchBytes && !j.Opts.related()
 }
 
-func (b *addBatch) append(j *NewJob) error {
+func (b *addBatch) append(_ *Queue, j *NewJob) error {
 	number, err := b.settingsOf(&j.Opts)
 	if err != nil {
 		return err
@@ -172,10 +199,11 @@ func (o *JobOptions) equal(p *JobOptions) bool {
 		o.Attempts == p.Attempts && o.Backoff == p.Backoff && o.LIFO == p.LIFO &&
 		o.KeepCompleted == p.KeepCompleted && o.KeepFailed == p.KeepFailed &&
 		o.StackTraceLimit == p.StackTraceLimit && o.KeepLogs == p.KeepLogs && o.SizeLimit == p.SizeLimit &&
+		o.Dedup == p.Dedup && o.Parent == p.Parent && o.failureFlags() == p.failureFlags() &&
 		len(o.Other) == 0 && len(p.Other) == 0
 }
 
-func (q *Queue) addBatch(ctx context.Context, b *addBatch) ([]Added, error) {
+func (b *addBatch) send(ctx context.Context, q *Queue) ([]Added, error) {
 	reply, err := q.run(ctx, scriptAdd, b.args()...)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -74,16 +75,31 @@ func (q *Queue) sendAdds(ctx context.Context) {
 		for i, call := range calls {
 			jobs[i] = call.job
 		}
-		bounded, cancel := context.WithTimeout(ctx, addTimeout)
-		added, err := q.AddBulk(bounded, jobs)
-		cancel()
-		for i, call := range calls {
-			if i < len(added) {
-				call.added = added[i]
-			} else {
-				call.err = err
-			}
-			close(call.done)
+		for len(calls) > 0 {
+			n := q.answerAdds(ctx, calls, jobs)
+			calls, jobs = calls[n:], jobs[n:]
 		}
 	}
+}
+
+// answerAdds adds jobs and answers their callers, of which it returns how many.
+// There may be more when a job is refused: those after it are not to blame.
+func (q *Queue) answerAdds(ctx context.Context, calls []*addCall, jobs []NewJob) int {
+	bounded, cancel := context.WithTimeout(ctx, addTimeout)
+	added, err := q.AddBulk(bounded, jobs)
+	cancel()
+	var refused *refusedJob
+	if errors.As(err, &refused) {
+		err = refused.err
+		calls = calls[:min(len(added)+1, len(calls))]
+	}
+	for i, call := range calls {
+		if i < len(added) {
+			call.added = added[i]
+		} else {
+			call.err = err
+		}
+		close(call.done)
+	}
+	return len(calls)
 }

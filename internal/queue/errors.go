@@ -20,6 +20,10 @@ var (
 	ErrPendingChildren = errors.New("job has pending children")
 	// ErrFailedChildren: a child's failure must fail the job.
 	ErrFailedChildren = errors.New("job has failed children")
+	// ErrParentMissing: the parent that a job names does not exist.
+	ErrParentMissing = errors.New("parent job does not exist")
+	// ErrOtherParent: the job exists and is a child of another job.
+	ErrOtherParent = errors.New("job has another parent")
 	// ErrSchedulerJob: the job is the next one of a job scheduler.
 	ErrSchedulerJob = errors.New("job belongs to a job scheduler")
 	// ErrQueueNotPaused: only a paused queue can be obliterated.
@@ -66,7 +70,9 @@ var codeErrors = map[int64]error{
 	-2: ErrLockLost,
 	-3: ErrJobNotInState,
 	-4: ErrPendingChildren,
+	-5: ErrParentMissing,
 	-6: ErrLockLost,
+	-7: ErrOtherParent,
 	-8: ErrSchedulerJob,
 	-9: ErrFailedChildren,
 	// Ours, beyond BullMQ's numbers.

@@ -48,6 +48,16 @@ type JobOptions struct {
 	KeepLogs int
 	// SizeLimit refuses a payload of more bytes; 0 means no limit.
 	SizeLimit int
+	// Dedup keeps the job out while another stands for it.
+	Dedup *Deduplication
+	// Parent is a job that exists and is to wait for this one.
+	Parent *ParentRef
+	// What the final failure of a child means for its parent; at most one of
+	// them. Without any, the parent waits until the child is retried or removed.
+	FailParent       bool // the parent fails
+	ContinueParent   bool // the parent goes on at once, though other children pend
+	IgnoreDependency bool // the parent goes on when no other child pends, and knows of the failure
+	RemoveDependency bool // the parent goes on when no other child pends
 	// Other holds options that qctl does not know, kept as they are.
 	Other map[string]json.RawMessage
 }
@@ -94,6 +104,9 @@ func (o *JobOptions) validate() error {
 		return fmt.Errorf("%w: backoff delay %v is not between 0 and 10 years", ErrInvalidOption, o.Backoff.Delay)
 	case o.SizeLimit < 0 || o.KeepLogs < 0:
 		return fmt.Errorf("%w: sizeLimit and keepLogs cannot be negative", ErrInvalidOption)
+	}
+	if err := o.validateRelations(); err != nil {
+		return err
 	}
 	for name, value := range o.Other {
 		if !json.Valid(value) {

@@ -23,6 +23,9 @@ type wireOptions struct {
 	StackTraceLimit *int            `json:"stackTraceLimit,omitempty"`
 	SizeLimit       int             `json:"sizeLimit,omitempty"`
 	KeepLogs        int             `json:"kl,omitempty"`
+	Dedup           *Deduplication  `json:"de,omitempty"`
+	Parent          *ParentRef      `json:"parent,omitempty"`
+	failureFlags
 	Other           json.RawMessage `json:"-"`
 }
 
@@ -32,6 +35,7 @@ func (o JobOptions) MarshalJSON() ([]byte, error) {
 		Attempts: o.Attempts, Backoff: o.Backoff, Delay: o.Delay.Milliseconds(), Priority: o.Priority,
 		LIFO: o.LIFO, JobID: o.ID, KeepCompleted: o.KeepCompleted, KeepFailed: o.KeepFailed,
 		StackTraceLimit: o.StackTraceLimit, SizeLimit: o.SizeLimit, KeepLogs: o.KeepLogs,
+		Dedup: o.Dedup, Parent: o.Parent, failureFlags: o.failureFlags(),
 	}
 	if !o.Timestamp.IsZero() {
 		wire.Timestamp = o.Timestamp.UnixMilli()
@@ -114,7 +118,20 @@ func (o *JobOptions) set(name string, value json.RawMessage) error {
 		o.SizeLimit, err = number(0, math.MaxInt32)
 	case "kl", "keepLogs":
 		o.KeepLogs, err = number(0, math.MaxInt32)
+	case "de", "deduplication":
+		var d Deduplication
+		if err = d.UnmarshalJSON(value); err == nil && string(value) != "null" {
+			o.Dedup = &d
+		}
+	case "parent":
+		var p ParentRef
+		if err = p.UnmarshalJSON(value); err == nil && !p.IsZero() {
+			o.Parent = &p
+		}
 	default:
+		if flag := o.failureFlag(name); flag != nil {
+			return json.Unmarshal(value, flag)
+		}
 		if o.Other == nil {
 			o.Other = map[string]json.RawMessage{}
 		}

@@ -11,8 +11,9 @@ import (
 
 // jobOptionNames are the options of a new job, by the names of BullMQ's API.
 var jobOptionNames = []string{
-	"attempts", "backoff", "delay", "jobId", "keepLogs", "lifo", "priority", "removeOnComplete", "removeOnFail",
-	"sizeLimit", "stackTraceLimit", "timestamp",
+	"attempts", "backoff", "continueParentOnFailure", "deduplication", "delay", "failParentOnFailure",
+	"ignoreDependencyOnFailure", "jobId", "keepLogs", "lifo", "parent", "priority", "removeDependencyOnFailure",
+	"removeOnComplete", "removeOnFail", "sizeLimit", "stackTraceLimit", "timestamp",
 }
 
 // ParseOptions reads the options of a job that is about to be added, by the
@@ -43,7 +44,7 @@ func ParseOptions(text []byte, allowUnknown bool) (JobOptions, error) {
 			return o, fmt.Errorf("%w: opts.%s is given twice", ErrInvalidOption, name)
 		}
 		seen[name] = true
-		if !slices.Contains(jobOptionNames, name) && !allowUnknown {
+		if !slices.Contains(jobOptionNames, name) && !allowUnknown && name != "debounce" {
 			return o, fmt.Errorf("%w: opts.%s is not one of %s", ErrInvalidOption, name, strings.Join(jobOptionNames, ", "))
 		}
 		if err := checkOption(name, value); err != nil {
@@ -81,6 +82,12 @@ func checkOption(name string, value json.RawMessage) error {
 		}
 	case name == "backoff":
 		return checkBackoff(value)
+	case name == "deduplication":
+		return checkDeduplication(value)
+	case name == "parent":
+		return checkParent(value)
+	case name == "debounce":
+		return fmt.Errorf("%w: opts.debounce is the old name of deduplication, which BullMQ 6 refuses", ErrInvalidOption)
 	}
 	return nil
 }

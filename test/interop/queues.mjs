@@ -176,6 +176,7 @@ export function queueOps(peer) {
     getChildrenValues: onJob('getChildrenValues'),
     getIgnoredChildrenFailures: onJob('getIgnoredChildrenFailures'),
     removeChildDependency: onJob('removeChildDependency'),
+    removeUnprocessedChildren: onJob('removeUnprocessedChildren'),
 
     // waitUntilFinished answers with the return value, or with the failed reason as an error.
     waitUntilFinished: async (r) => {
