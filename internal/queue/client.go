@@ -26,6 +26,7 @@ type Client struct {
 	now      func() time.Time
 	readOnly bool
 	cluster  bool
+	nextRun  NextRun
 	options  *optionsCache
 }
 
@@ -37,6 +38,9 @@ type ClientOptions struct {
 	Now func() time.Time
 	// ReadOnly refuses every write before it is sent, with ErrReadOnly.
 	ReadOnly bool
+	// NextRun tells a scheduler that has ended before its last day from one that
+	// has stopped; nil takes the first for the second.
+	NextRun NextRun
 }
 
 // NewClient returns a client on conn, which stays the caller's to close.
@@ -47,6 +51,7 @@ func NewClient(conn Conn, opts ClientOptions) *Client {
 	}
 	return &Client{
 		conn: conn, rdb: conn.Client(), now: now, readOnly: opts.ReadOnly, cluster: conn.Cluster(),
+		nextRun: opts.NextRun,
 		options: &optionsCache{known: map[string]*JobOptions{}},
 	}
 }
@@ -64,6 +69,7 @@ func (c *Client) Ping(ctx context.Context) error {
 type Queue struct {
 	client *Client
 	base   KeyBase
+	fence  Fence // of the leader who writes, see Fenced
 	adds   adder
 }
 

@@ -82,6 +82,16 @@ var codeErrors = map[int64]error{
 	-23: fmt.Errorf("%w: its key is not a hash", ErrCorrupt),
 }
 
+// schedulerCodes translates those of the scripts that change schedulers.
+var schedulerCodes = map[int64]error{
+	-1:  ErrSchedulerNotFound,
+	-10: ErrSlotTaken,
+	-11: ErrSlotTaken,
+	-24: ErrFenced,
+	-25: ErrLegacyScheduler,
+	-26: ErrSchedulerExists,
+}
+
 // codeError returns nil for a reply that is no error.
 func codeError(id string, code int64) error {
 	if code >= 0 {

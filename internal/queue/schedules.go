@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"time"
 
@@ -47,7 +46,7 @@ func (q *Queue) ContinueSchedule(ctx context.Context, job Job, next NextRun) (bo
 		return false, nil
 	}
 	current := int64(score.Val())
-	if job.ID != fmt.Sprintf("repeat:%s:%d", id, current) {
+	if !isIteration(job.ID, id, current) {
 		return false, nil
 	}
 	it, opts, err := newIteration(&job, record.Val(), current)
@@ -59,26 +58,37 @@ func (q *Queue) ContinueSchedule(ctx context.Context, job Job, next NextRun) (bo
 	if err != nil || !ok {
 		return false, err
 	}
-	name, data := replyText(at(record.Val(), 7)), replyText(at(record.Val(), 8))
-	if name == "" {
-		name = job.Name
+	plain, isPlain := parseLegacyKey(id)
+	isPlain = isPlain && !hasAny(record.Val())
+	made := it.template(&job, opts)
+	if isPlain {
+		made.head = plain.head()
 	}
-	if data == "" {
-		data = string(job.Data)
+	if name := replyText(at(record.Val(), 7)); name != "" {
+		made.name = name
 	}
-	text, err := it.options(opts, id, due, now)
+	if data := replyText(at(record.Val(), 8)); data != "" {
+		made.data = data
+	}
+	if err := made.turn(it.count+1, now); err != nil {
+		return false, q.schedulerError(id, err)
+	}
+	args, err := made.args()
 	if err != nil {
-		return false, fmt.Errorf("scheduler %q of %s: %w", id, q.base, err)
+		return false, q.schedulerError(id, err)
 	}
-	priority, lifo := 0, ""
-	if job.Options != nil {
-		priority = job.Options.Priority
-		if job.Options.LIFO {
-			lifo = "1"
+	args = append([]any{now, id, current, due, it.every, it.offset}, args...)
+	reply, err := q.run(ctx, scriptScheduleNext, append(args, it.record(&job)...)...)
+	return replyInt(reply) == 1, err
+}
+
+func hasAny(values []any) bool {
+	for _, v := range values {
+		if v != nil {
+			return true
 		}
 	}
-	reply, err := q.run(ctx, scriptScheduleNext, now, id, current, due, name, data, text, priority, lifo)
-	return replyInt(reply) == 1, err
+	return false
 }
 
 // newIteration reads the scheduler's record and the started job's options.
@@ -136,65 +146,85 @@ func wireDate(text json.RawMessage) float64 {
 	return 0
 }
 
-// next is wire sections 7.4 and 7.5. It returns false when the schedule ends.
-func (it *iteration) next(now int64, cron NextRun) (int64, bool, error) {
-	if (it.limit > 0 && it.count+1 > it.limit) || (it.endDate > 0 && now > it.endDate) {
-		return 0, false, nil
+// isIteration reports whether a job is the scheduler's iteration of that time.
+func isIteration(jobID, scheduler string, ms int64) bool {
+	text := strconv.FormatInt(ms, 10)
+	if jobID == iterationHead(scheduler)+text {
+		return true
 	}
-	if it.pattern != "" {
-		after := max(now, it.prevMillis, it.startDate)
-		at, ok, err := cron(it.pattern, it.tz, time.UnixMilli(after))
-		if err != nil || !ok {
-			return 0, false, err
-		}
-		due := max(at.UnixMilli(), now)
-		return due, it.endDate == 0 || due <= it.endDate, nil
-	}
-	if it.every <= 0 {
-		return 0, false, fmt.Errorf("%w: neither every nor pattern", ErrCorrupt)
-	}
-	due := it.current + it.every
-	if due < now { // iterations that nobody saw are skipped
-		due = now/it.every*it.every + it.offset
-		if due <= now {
-			due += it.every
-		}
-	}
-	return due, true, nil
+	plain, ok := parseLegacyKey(scheduler)
+	return ok && jobID == plain.head()+text
 }
 
-// options are those of the started job, turned to the next iteration.
-func (it *iteration) options(opts map[string]json.RawMessage, id string, due, now int64) ([]byte, error) {
-	repeat := map[string]json.RawMessage{}
-	if text, ok := opts["repeat"]; ok {
-		if err := json.Unmarshal(text, &repeat); err != nil {
-			return nil, err
-		}
+// next is what wire section 7.4 leaves to the client. It returns false when the
+// schedule ends, else the time of a pattern; that of an interval is computed
+// where the record is changed, by every.lua, and is "" here.
+func (it *iteration) next(now int64, cron NextRun) (any, bool, error) {
+	if it.ended(now) {
+		return nil, false, nil
 	}
-	if repeat == nil { // "repeat": null
+	if it.pattern == "" {
+		if it.every <= 0 {
+			return nil, false, fmt.Errorf("%w: neither every nor pattern", ErrCorrupt)
+		}
+		return "", true, nil
+	}
+	return anyTime(it.nextOfPattern(now, cron))
+}
+
+func anyTime(due int64, ok bool, err error) (any, bool, error) { return due, ok, err }
+
+// ended reports whether limit or end leave no further iteration.
+func (it *iteration) ended(now int64) bool {
+	return (it.limit > 0 && it.count+1 > it.limit) || (it.endDate > 0 && now > it.endDate)
+}
+
+// nextOfPattern returns when a pattern fires next.
+func (it *iteration) nextOfPattern(now int64, cron NextRun) (int64, bool, error) {
+	after := max(now, it.prevMillis, it.startDate)
+	fires, ok, err := cron(it.pattern, it.tz, time.UnixMilli(after))
+	if err != nil || !ok {
+		return 0, false, err
+	}
+	due := max(fires.UnixMilli(), now)
+	return due, it.endDate == 0 || due <= it.endDate, nil
+}
+
+// template is what the job that started was made from, with its own options.
+func (it *iteration) template(job *Job, opts map[string]json.RawMessage) *template {
+	repeat := map[string]json.RawMessage{}
+	_ = json.Unmarshal(opts["repeat"], &repeat) // newIteration has read it
+	if repeat == nil {                          // "repeat": null
 		repeat = map[string]json.RawMessage{}
 	}
-	set := func(m map[string]json.RawMessage, name string, n int64) {
-		m[name] = json.RawMessage(strconv.FormatInt(n, 10))
-	}
-	set(repeat, "count", it.count+1)
 	if it.pattern != "" {
 		repeat["pattern"], _ = json.Marshal(it.pattern)
-		set(opts, "prevMillis", due)
 	} else {
-		set(repeat, "every", it.every)
+		repeat["every"] = jsonInt(it.every)
 	}
-	text, err := json.Marshal(repeat)
-	if err != nil {
-		return nil, err
+	return &template{
+		id: job.RepeatJobKey, head: iterationHead(job.RepeatJobKey), name: job.Name, data: string(job.Data),
+		opts: opts, repeat: repeat, pattern: it.pattern != "",
 	}
-	opts["repeat"] = text
-	if _, given := opts["attempts"]; !given {
-		opts["attempts"] = json.RawMessage("0")
+}
+
+// record returns the fields that a lost record gets again.
+func (it *iteration) record(job *Job) []any {
+	spec := SchedulerSpec{
+		ID: job.RepeatJobKey, Name: job.Name, Data: job.Data,
+		Pattern: it.pattern, TZ: it.tz, Limit: it.limit,
+		Start: timeOf(it.startDate), End: timeOf(it.endDate),
 	}
-	opts["jobId"], _ = json.Marshal(fmt.Sprintf("repeat:%s:%d", id, due))
-	opts["repeatJobKey"], _ = json.Marshal(id)
-	set(opts, "timestamp", now)
-	set(opts, "delay", int64(math.Max(0, float64(due-now))))
-	return json.Marshal(opts)
+	if it.pattern == "" {
+		spec.Every = time.Duration(it.every) * time.Millisecond
+	}
+	return spec.record(nil)
+}
+
+// timeOf is the zero time for 0.
+func timeOf(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
 }

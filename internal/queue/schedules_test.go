@@ -34,9 +34,11 @@ func noCron(string, string, time.Time) (time.Time, bool, error) {
 	return time.Time{}, false, errors.New("a pattern where none is")
 }
 
-// nextOpts is the options of the iteration at ms; more goes before repeat.
-func nextOpts(ms, now int64, repeat, more string) string {
-	return fmt.Sprintf(`{"attempts":0,"delay":%d,"jobId":"repeat:s:%d",%s"repeat":%s,"repeatJobKey":"s","timestamp":%d}`, max(0, ms-now), ms, more, repeat, now)
+// nextOpts is the options of the iteration at ms; before comes first and after
+// last.
+func nextOpts(ms, now int64, before, repeat, after string) string {
+	return fmt.Sprintf(`{%s"repeat":%s,"repeatJobKey":"s","timestamp":%d,"delay":%d,"jobId":"repeat:s:%d"%s}`,
+		before, repeat, now, max(0, ms-now), ms, after)
 }
 
 func TestScheduleEvery(t *testing.T) {
@@ -78,7 +80,7 @@ func TestScheduleEvery(t *testing.T) {
 					same(e, "events", 0, len(e.newEvents(seen)))
 					return
 				}
-				e.continued(before, seen, c.now, c.due, nextOpts(start+c.due, start+c.now, c.repeat, ""))
+				e.continued(before, seen, c.now, c.due, nextOpts(start+c.due, start+c.now, "", c.repeat, ""))
 			})
 		})
 	}
@@ -138,8 +140,8 @@ func (c patternCase) run(e *env) {
 		e.changed(before, nil)
 		return
 	}
-	prev := fmt.Sprintf(`"prevMillis":%d,`, start+c.due)
-	e.continued(before, seen, c.now, c.due, nextOpts(start+c.due, start+c.now, c.repeat, prev))
+	prev := fmt.Sprintf(`,"prevMillis":%d`, start+c.due)
+	e.continued(before, seen, c.now, c.due, nextOpts(start+c.due, start+c.now, "", c.repeat, prev))
 }
 
 func TestSchedulePattern(t *testing.T) {
@@ -216,7 +218,7 @@ func TestScheduleContinuesOnce(t *testing.T) {
 		same(e, "the next one", true, added)
 		after := e.dump()
 		same(e, "score", fmt.Sprintf("s=%d", start+20000), after["repeat"])
-		same(e, "count", nextOpts(start+20000, start+12000, `{"count":3,"every":10000}`, ""),
+		same(e, "count", nextOpts(start+20000, start+12000, "", `{"count":3,"every":10000}`, ""),
 			e.rdb.HGet(e.ctx, e.key(fmt.Sprintf("repeat:s:%d", start+20000)), "opts").Val())
 	})
 }
@@ -266,15 +268,15 @@ func TestScheduleKeepsOptions(t *testing.T) {
 		for opts, want := range map[string]map[string]string{
 			`{"attempts":3,"priority":2,"custom":[1,{"a":null}],"repeat":{"every":10000,"count":1,"x":"y"}}`: {
 				"prioritized": next + "=8589934593", "marker": "0=0", "wait": "other",
-				"opts": `{"attempts":3,"custom":[1,{"a":null}],"delay":0,"jobId":"` + next + `","priority":2,"repeat":{"count":2,"every":10000,"x":"y"},"repeatJobKey":"s","timestamp":1795312810000}`,
+				"opts": nextOpts(start+10000, start+10000, `"attempts":3,"custom":[1,{"a":null}],"priority":2,`, `{"count":2,"every":10000,"x":"y"}`, ""),
 			},
 			`{"lifo":true}`: {
 				"wait": "other " + next, "marker": "0=0",
-				"opts": `{"attempts":0,"delay":0,"jobId":"` + next + `","lifo":true,"repeat":{"count":1,"every":10000},"repeatJobKey":"s","timestamp":1795312810000}`,
+				"opts": nextOpts(start+10000, start+10000, `"lifo":true,`, `{"count":1,"every":10000}`, ""),
 			},
 			`{"backoff":5}`: {
 				"wait": next + " other", "marker": "0=0",
-				"opts": `{"attempts":0,"backoff":5,"delay":0,"jobId":"` + next + `","repeat":{"count":1,"every":10000},"repeatJobKey":"s","timestamp":1795312810000}`,
+				"opts": nextOpts(start+10000, start+10000, `"backoff":5,`, `{"count":1,"every":10000}`, ""),
 			},
 		} {
 			e := e.fork()
@@ -305,8 +307,8 @@ func TestScheduleWithoutARecord(t *testing.T) {
 		same(e, "added", true, added)
 		after := e.dump()
 		same(e, "the next one", fmt.Sprintf(`data={"own":1} delay=10000 name=old opts=%s priority=0 rjk=s timestamp=%d`,
-			nextOpts(start+10000, start, `{"count":2,"every":10000}`, ""), start), after[fmt.Sprintf("repeat:s:%d", start+10000)])
-		same(e, "record", "ic=1", after["repeat:s"])
+			nextOpts(start+10000, start, "", `{"count":2,"every":10000}`, ""), start), after[fmt.Sprintf("repeat:s:%d", start+10000)])
+		same(e, "record", `data={"own":1} every=10000 ic=1 name=old`, after["repeat:s"])
 	})
 }
 

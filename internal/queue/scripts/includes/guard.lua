@@ -6,7 +6,8 @@ local queueTypes = {
   meta = 'hash', id = 'string', wait = 'list', paused = 'list', active = 'list',
   prioritized = 'zset', delayed = 'zset', completed = 'zset', failed = 'zset',
   ['waiting-children'] = 'zset', marker = 'zset', pc = 'string', stalled = 'set',
-  events = 'stream', limiter = 'string', ['repeat'] = 'zset', ['qctl:corrupt'] = 'zset',
+  events = 'stream', limiter = 'string', ['repeat'] = 'zset', ['qctl:corrupt'] = 'zset', ['qctl:paused-schedules'] = 'hash',
+  ['qctl:fence'] = 'string',
   ['metrics:completed'] = 'hash', ['metrics:completed:data'] = 'list',
   ['metrics:failed'] = 'hash', ['metrics:failed:data'] = 'list',
 }
