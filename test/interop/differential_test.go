@@ -78,7 +78,7 @@ func allRows() []row {
 	return slices.Concat(
 		rowsOfAdds(), rowsOfClaims(), rowsOfFinishes(), rowsOfRetention(), rowsOfFailures(), rowsOfLocks(),
 		rowsOfChanges(), rowsOfRetries(), rowsOfRemovals(), rowsOfSweeps(), rowsOfPauses(), rowsOfLimits(),
-		rowsOfFamilies(), rowsOfWindows(), rowsOfIterations(), rowsOfReads(), rowsOfRefusals(),
+		rowsOfFamilies(), rowsOfFlows(), rowsOfDeduplication(), rowsOfWindows(), rowsOfIterations(), rowsOfSchedulers(), rowsOfReads(), rowsOfRefusals(),
 	)
 }
 
@@ -263,12 +263,8 @@ func checkSections(t *testing.T, shown map[string]bool) {
 	t.Helper()
 	var missing []string
 	for _, section := range wireSections(t) {
-		pending := slices.Contains(notBuilt, section)
-		if !shown[section] && !pending {
+		if !shown[section] {
 			missing = append(missing, section)
-		}
-		if shown[section] && pending {
-			t.Errorf("section %s has a row: it is built", section)
 		}
 	}
 	if d := cmp.Diff([]string(nil), missing); d != "" {

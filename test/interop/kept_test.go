@@ -69,9 +69,6 @@ var wireHeading = regexp.MustCompile(`(?m)^##+ (\d+)(\.\d+)?\.? `)
 // tests show cron (7.8) and the lists of workers (10).
 var notShown = []string{"4.24", "4.25", "7.1", "7.8", "10"}
 
-// notBuilt are those of which our engine does nothing yet. A row for one of them, or its place here, is an error.
-var notBuilt = []string{"4.4", "4.15", "7.3", "7.7"}
-
 // wireSections are sections 3 to 13, or their parts where they have some, without those that no row can show.
 func wireSections(t *testing.T) []string {
 	t.Helper()

@@ -1,5 +1,7 @@
 package interop
 
+import "fmt"
+
 // dedup are options with a deduplication, as Node adds them.
 func dedup(window args, more args) args {
 	opts := args{"deduplication": args{"id": "d"}}
@@ -15,6 +17,73 @@ func dedup(window args, more args) args {
 // nodeAdds is a job that Node adds before the row begins.
 func (q place) nodeAdds(name string, opts args) op {
 	return onlyNode("add "+name, "add", on(string(q), args{"name": name, "data": args{"n": name}, "opts": opts}))
+}
+
+// rowsOfDeduplication are the cells of the table in wire section 3.4: every option against every state of the first.
+func rowsOfDeduplication() []row {
+	windows := []struct {
+		name   string
+		window args
+	}{
+		{"nothing more", nil}, {"ttl", args{"ttl": 60_000}}, {"ttl, extend", args{"ttl": 60_000, "extend": true}}, {"replace", args{"replace": true}},
+		{"replace, ttl", args{"replace": true, "ttl": 60_000}}, {"replace, ttl, extend", args{"replace": true, "ttl": 60_000, "extend": true}},
+		{"keep the last", args{"keepLastIfActive": true}}, {"keep the last, ttl", args{"keepLastIfActive": true, "ttl": 60_000}},
+		{"keep the last, replace", args{"keepLastIfActive": true, "replace": true}},
+		{"reschedule", args{"reschedule": true}}, {"reschedule, ttl, extend", args{"reschedule": true, "ttl": 60_000, "extend": true}},
+	}
+	later := args{"delay": 5000}
+	firsts := []struct {
+		name string
+		opts args
+		then []op
+	}{
+		{"waits", nil, nil}, {"has a priority", args{"priority": 2}, nil}, {"is delayed", later, nil}, {"is active", nil, []op{mail.take()}},
+		{"has completed", nil, []op{mail.take(), mail.done("1")}}, {"has failed", nil, []op{mail.take(), mail.failed("1")}},
+		{"was removed", nil, []op{mail.removes("1", true)}}, {"is lost", nil, []op{does("DEL", "bull:q:1"), does("LREM", "bull:q:wait", 1, "1")}},
+		{"waits in a paused queue", nil, []op{mail.pauses()}},
+	}
+	var rows []row
+	for _, w := range windows {
+		rows = append(rows, row{name: "deduplicate alone, " + w.name, wire: "3.4 3.3 8", ops: []op{
+			mail.add("a", dedup(w.window, nil)), mail.add("b", dedup(w.window, args{"jobId": "own"})), passes(1000), mail.add("c", dedup(w.window, later)),
+		}})
+		for _, f := range firsts {
+			start := append([]op{mail.nodeAdds("a", dedup(w.window, f.opts))}, f.then...)
+			for name, opts := range map[string]args{"again": nil, "later": {"delay": 7000}, "with a priority": {"priority": 5}} {
+				rows = append(rows, row{
+					name: fmt.Sprintf("deduplicate what %s, %s, %s", f.name, w.name, name), wire: "3.4 3.3", start: append(start[:len(start):len(start)], passes(1000)),
+					ops: []op{mail.add("b", dedup(w.window, opts)), mail.add("c", dedup(w.window, opts))},
+				})
+			}
+		}
+	}
+	return append(rows, []row{
+		{name: "a duplicate id before a deduplication", wire: "3.3 3.2", start: []op{mail.add("a", args{"jobId": "own"}), mail.nodeAdds("b", dedup(nil, nil))}, ops: []op{
+			mail.add("c", dedup(nil, args{"jobId": "own"})),
+		}},
+		{name: "deduplicate in one call", wire: "3.4", ops: []op{mail.adds(
+			job("a", dedup(nil, nil)), job("b", nil), job("c", dedup(nil, nil)), job("d", args{"priority": 1}), job("e", dedup(args{"ttl": 5000}, nil)),
+		)}},
+		{name: "end a deduplication", wire: "3.4", start: []op{mail.nodeAdds("a", dedup(nil, nil))}, ops: []op{mail.endsDeduplication(), mail.endsDeduplication(), mail.add("b", dedup(nil, nil))}},
+	}...)
+}
+
+func (q place) endsDeduplication() op {
+	return op{
+		"end the deduplication",
+		func(s *stage) any {
+			var n int
+			if refused := s.ask("removeDeduplicationKey", on(string(q), args{"deduplicationId": "d"}), &n); refused != nil {
+				return refused
+			}
+			return n > 0
+		},
+		func(s *stage) any {
+			removed, err := s.q(string(q)).RemoveDeduplicationKey(s.ctx, "d")
+			s.must(err)
+			return removed
+		},
+	}
 }
 
 // rowsOfWindows are the ends of deduplication windows, of wire section 3.4.

@@ -194,6 +194,8 @@ var refusals = []struct {
 	{queue.ErrLockLost, "code -2"},
 	{queue.ErrJobNotInState, "code -3"},
 	{queue.ErrPendingChildren, "code -4"},
+	{queue.ErrParentMissing, "code -5"},
+	{queue.ErrOtherParent, "code -7"},
 	{queue.ErrSchedulerJob, "code -8"},
 	{queue.ErrFailedChildren, "code -9"},
 	{queue.ErrJobLocked, "locked"},
