@@ -37,6 +37,9 @@ func noCron(string, string, time.Time) (time.Time, bool, error) {
 // nextOpts is the options of the iteration at ms; before comes first and after
 // last.
 func nextOpts(ms, now int64, before, repeat, after string) string {
+	if !strings.Contains(before, `"attempts"`) {
+		before = `"attempts":0,` + before
+	}
 	return fmt.Sprintf(`{%s"repeat":%s,"repeatJobKey":"s","timestamp":%d,"delay":%d,"jobId":"repeat:s:%d"%s}`,
 		before, repeat, now, max(0, ms-now), ms, after)
 }

@@ -55,6 +55,13 @@ func (q place) adds(jobs ...args) op {
 		fmt.Sprint("add ", jobs),
 		func(s *stage) any {
 			var added []jobJSON
+			if len(jobs) == 1 { // of a refused job, addBulk answers its code as the id
+				added = make([]jobJSON, 1)
+				if refused := s.ask("add", on(string(q), jobs[0]), &added[0]); refused != nil {
+					return plainRefusal(refused)
+				}
+				return ids(added)
+			}
 			if refused := s.ask("addBulk", on(string(q), args{"jobs": jobs}), &added); refused != nil {
 				return plainRefusal(refused)
 			}

@@ -49,15 +49,26 @@ func rowsOfDeduplication() []row {
 		}})
 		for _, f := range firsts {
 			start := append([]op{mail.nodeAdds("a", dedup(w.window, f.opts))}, f.then...)
-			for name, opts := range map[string]args{"again": nil, "later": {"delay": 7000}, "with a priority": {"priority": 5}} {
-				rows = append(rows, row{
-					name: fmt.Sprintf("deduplicate what %s, %s, %s", f.name, w.name, name), wire: "3.4 3.3", start: append(start[:len(start):len(start)], passes(1000)),
-					ops: []op{mail.add("b", dedup(w.window, opts)), mail.add("c", dedup(w.window, opts))},
-				})
+			for _, second := range []struct {
+				name string
+				opts args
+			}{{"again", nil}, {"later", args{"delay": 7000}}, {"with a priority", args{"priority": 5}}} {
+				r := row{
+					name: fmt.Sprintf("deduplicate what %s, %s, %s", f.name, w.name, second.name), wire: "3.4 3.3",
+					start: append(start[:len(start):len(start)], passes(1000)), ops: []op{mail.add("b", dedup(w.window, second.opts))},
+				}
+				r.kept = keptOfWindow(w.window, f.name, second.opts)
+				rows = append(rows, r)
 			}
 		}
 	}
 	return append(rows, []row{
+		{name: "add to a window a second time", wire: "3.4", start: []op{mail.nodeAdds("a", dedup(args{"replace": true}, later))}, ops: []op{
+			mail.add("b", dedup(args{"replace": true}, later)), passes(10), mail.add("c", dedup(args{"replace": true}, args{"delay": 9})), mail.add("d", dedup(args{"replace": true}, nil)),
+		}},
+		{name: "reschedule to the same time", wire: "3.4 5.1", major: 6, start: []op{mail.nodeAdds("a", dedup(nil, later))}, ops: []op{
+			mail.add("b", dedup(args{"reschedule": true}, later)), mail.add("c", dedup(args{"reschedule": true}, later)),
+		}},
 		{name: "a duplicate id before a deduplication", wire: "3.3 3.2", start: []op{mail.add("a", args{"jobId": "own"}), mail.nodeAdds("b", dedup(nil, nil))}, ops: []op{
 			mail.add("c", dedup(nil, args{"jobId": "own"})),
 		}},
@@ -66,6 +77,29 @@ func rowsOfDeduplication() []row {
 		)}},
 		{name: "end a deduplication", wire: "3.4", start: []op{mail.nodeAdds("a", dedup(nil, nil))}, ops: []op{mail.endsDeduplication(), mail.endsDeduplication(), mail.add("b", dedup(nil, nil))}},
 	}...)
+}
+
+// keptOfWindow is where version 5 differs from version 6, as which our engine acts.
+func keptOfWindow(window args, first string, second args) []kept {
+	if first == "is delayed" && window["reschedule"] == true {
+		return []kept{{id: "reschedule", major: 5, differs: []string{"q:1#delay", "q:delayed#1", "q:marker#1", "q:events delayed 1"}}}
+	}
+	if first != "is lost" || window["ttl"] != nil && window["keepLastIfActive"] == nil {
+		return nil
+	}
+	paths := []string{"answer", "q:2#data", "q:2#deid", "q:2#delay", "q:2#name", "q:2#opts", "q:2#priority", "q:2#timestamp", "q:de:d", "q:events added 2"}
+	if window["replace"] == nil {
+		paths = append(paths, "q:events debounced 1", "q:events deduplicated 1")
+	}
+	switch {
+	case second["delay"] != nil:
+		paths = append(paths, "q:delayed#2", "q:marker#1", "q:events delayed 2")
+	case second["priority"] != nil:
+		paths = append(paths, "q:prioritized#2", "q:pc", "q:events waiting 2")
+	default:
+		paths = append(paths, "q:wait", "q:events waiting 2")
+	}
+	return []kept{{id: "lost-windows", major: 5, differs: paths}}
 }
 
 func (q place) endsDeduplication() op {

@@ -173,16 +173,19 @@ func rowsOfSchedulers() []row {
 	plain := args{"name": "tick"}
 	var rows []row
 	kinds := []struct {
-		name   string
-		repeat args
+		name      string
+		repeat    args
+		continued args // whether a second one is made, for producer
 	}{
-		{"every hour", args{"every": hour}}, {"every minute from an offset", args{"every": minute, "offset": 7000}},
-		{"every hour from a date", args{"every": hour, "startDate": stageTime + 10*minute}},
-		{"every hour until a date", args{"every": hour, "endDate": stageTime + 100*minute}},
-		{"every hour, twice", args{"every": hour, "limit": 2}},
-		{"by a pattern", args{"pattern": "0 0 3 * * *", "tz": "Europe/Berlin"}}, {"by a pattern at once", args{"pattern": "0 0 3 * * *", "tz": "UTC", "immediately": true}},
-		{"by a pattern from a date", args{"pattern": "0 0 3 * * *", "tz": "UTC", "startDate": stageTime + 48*hour}},
-		{"by a pattern, twice", args{"pattern": "0 */5 * * * *", "tz": "Asia/Tokyo", "limit": 2}},
+		{"every hour", args{"every": hour}, nil},
+		{"every minute from an offset", args{"every": minute, "offset": 7000}, nil},
+		{"every hour from a date", args{"every": hour, "startDate": stageTime + 10*minute}, nil},
+		{"every hour until a date", args{"every": hour, "endDate": stageTime + 100*minute}, nil},
+		{"every hour, twice", args{"every": hour, "limit": 2}, nil},
+		{"by a pattern", args{"pattern": "0 0 3 * * *", "tz": "Europe/Berlin"}, nil},
+		{"by a pattern at once", args{"pattern": "0 0 3 * * *", "tz": "UTC", "immediately": true}, nil},
+		{"by a pattern from a date", args{"pattern": "0 0 3 * * *", "tz": "UTC", "startDate": stageTime + 48*hour}, args{"limit": 1}},
+		{"by a pattern, twice", args{"pattern": "0 */5 * * * *", "tz": "Asia/Tokyo", "limit": 2}, nil},
 	}
 	for _, k := range kinds {
 		rows = append(rows,
@@ -190,7 +193,7 @@ func rowsOfSchedulers() []row {
 			row{name: "upsert again " + k.name, wire: "7.3 7.5", start: []op{upsert("s", k.repeat, template), passes(1000)}, ops: []op{mail.upserts("s", k.repeat, plain), mail.readsSchedulers()}},
 			row{name: "upsert later " + k.name, wire: "7.3 7.5", start: []op{upsert("s", args{"every": 2 * hour}, template), passes(90 * minute)}, ops: []op{mail.upserts("s", k.repeat, template)}},
 			row{name: "upsert instead of a pattern " + k.name, wire: "7.3", start: []op{upsert("s", args{"pattern": "0 0 * * * *", "tz": "UTC"}, template), passes(1000)}, ops: []op{mail.upserts("s", k.repeat, template)}},
-			row{name: "upsert and continue " + k.name, wire: "7.3 7.4", ops: []op{mail.upserts("s", k.repeat, template), passes(hour), mail.take(), passes(24 * hour), mail.take()}, kept: producer(args{"limit": 1})},
+			row{name: "upsert and continue " + k.name, wire: "7.3 7.4", ops: []op{mail.upserts("s", k.repeat, template), passes(hour), mail.take(), passes(24 * hour), mail.take()}, kept: producer(k.continued)},
 			row{name: "remove the scheduler " + k.name, wire: "7.6 8", start: []op{upsert("s", k.repeat, template)}, ops: []op{mail.removesScheduler("s"), mail.removesScheduler("s"), mail.readsSchedulers()}},
 		)
 	}
@@ -198,6 +201,11 @@ func rowsOfSchedulers() []row {
 		{name: "upsert with options", wire: "7.3", ops: []op{
 			mail.upserts("a", args{"every": hour}, args{"name": "a", "opts": args{"priority": 3, "backoff": args{"type": "fixed", "delay": 5}}}),
 			mail.upserts("b", args{"every": hour}, args{"name": "b", "data": "text", "opts": args{"lifo": true}}), mail.upserts("c", args{"every": hour}, args{"name": "c"}),
+		}},
+		{name: "continue a repeatable of old", wire: "7.7 7.4", major: 5, start: []op{
+			onlyNode("add a repeatable", "add", on(string(mail), args{"name": "old", "data": args{"x": 1}, "opts": args{"repeat": args{"every": hour}}})), passes(hour),
+		}, ops: []op{mail.take()}, kept: []kept{
+			{id: "next-job-id", differs: []string{"q:repeat:1d3815632699a7ad8726ab740935dc1a:*#nrjid"}},
 		}},
 		{name: "upsert while the first is active", wire: "7.3 7.4", start: []op{upsert("s", args{"every": hour}, template), mail.take()}, ops: []op{mail.upserts("s", args{"every": hour}, plain)}},
 		{name: "upsert while a pattern's is active", wire: "7.3 13", start: []op{upsert("s", args{"pattern": "0 0 * * * *", "tz": "UTC", "immediately": true}, template), mail.take()}, ops: []op{
