@@ -25,11 +25,17 @@ func rowsOfDeduplication() []row {
 		name   string
 		window args
 	}{
-		{"nothing more", nil}, {"ttl", args{"ttl": 60_000}}, {"ttl, extend", args{"ttl": 60_000, "extend": true}}, {"replace", args{"replace": true}},
-		{"replace, ttl", args{"replace": true, "ttl": 60_000}}, {"replace, ttl, extend", args{"replace": true, "ttl": 60_000, "extend": true}},
-		{"keep the last", args{"keepLastIfActive": true}}, {"keep the last, ttl", args{"keepLastIfActive": true, "ttl": 60_000}},
+		{"nothing more", nil},
+		{"ttl", args{"ttl": 60_000}},
+		{"ttl, extend", args{"ttl": 60_000, "extend": true}},
+		{"replace", args{"replace": true}},
+		{"replace, ttl", args{"replace": true, "ttl": 60_000}},
+		{"replace, ttl, extend", args{"replace": true, "ttl": 60_000, "extend": true}},
+		{"keep the last", args{"keepLastIfActive": true}},
+		{"keep the last, ttl", args{"keepLastIfActive": true, "ttl": 60_000}},
 		{"keep the last, replace", args{"keepLastIfActive": true, "replace": true}},
-		{"reschedule", args{"reschedule": true}}, {"reschedule, ttl, extend", args{"reschedule": true, "ttl": 60_000, "extend": true}},
+		{"reschedule", args{"reschedule": true}},
+		{"reschedule, ttl, extend", args{"reschedule": true, "ttl": 60_000, "extend": true}},
 	}
 	later := args{"delay": 5000}
 	firsts := []struct {
@@ -37,9 +43,14 @@ func rowsOfDeduplication() []row {
 		opts args
 		then []op
 	}{
-		{"waits", nil, nil}, {"has a priority", args{"priority": 2}, nil}, {"is delayed", later, nil}, {"is active", nil, []op{mail.take()}},
-		{"has completed", nil, []op{mail.take(), mail.done("1")}}, {"has failed", nil, []op{mail.take(), mail.failed("1")}},
-		{"was removed", nil, []op{mail.removes("1", true)}}, {"is lost", nil, []op{does("DEL", "bull:q:1"), does("LREM", "bull:q:wait", 1, "1")}},
+		{"waits", nil, nil},
+		{"has a priority", args{"priority": 2}, nil},
+		{"is delayed", later, nil},
+		{"is active", nil, []op{mail.take()}},
+		{"has completed", nil, []op{mail.take(), mail.done("1")}},
+		{"has failed", nil, []op{mail.take(), mail.failed("1")}},
+		{"was removed", nil, []op{mail.removes("1", true)}},
+		{"is lost", nil, []op{does("DEL", "bull:q:1"), does("LREM", "bull:q:wait", 1, "1")}},
 		{"waits in a paused queue", nil, []op{mail.pauses()}},
 	}
 	var rows []row
