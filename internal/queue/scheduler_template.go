@@ -82,9 +82,7 @@ func (t *template) keepRepeat(opts string) error {
 func (t *template) args() ([]any, error) {
 	delete(t.opts, "delay")
 	delete(t.opts, "jobId")
-	if t.pattern {
-		delete(t.opts, "prevMillis")
-	}
+	delete(t.opts, "prevMillis") // a repeatable of old has it with an interval, too
 	opts, err := json.Marshal(t.opts)
 	if err != nil {
 		return nil, err

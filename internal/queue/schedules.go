@@ -202,6 +202,9 @@ func (it *iteration) template(job *Job, opts map[string]json.RawMessage) *templa
 	} else {
 		repeat["every"] = jsonInt(it.every)
 	}
+	if _, given := opts["attempts"]; !given {
+		opts["attempts"] = jsonInt(0) // as every add has it
+	}
 	return &template{
 		id: job.RepeatJobKey, head: iterationHead(job.RepeatJobKey), name: job.Name, data: string(job.Data),
 		opts: opts, repeat: repeat, pattern: it.pattern != "",

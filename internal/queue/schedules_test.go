@@ -80,7 +80,7 @@ func TestScheduleEvery(t *testing.T) {
 					same(e, "events", 0, len(e.newEvents(seen)))
 					return
 				}
-				e.continued(before, seen, c.now, c.due, nextOpts(start+c.due, start+c.now, "", c.repeat, ""))
+				e.continued(before, seen, c.now, c.due, nextOpts(start+c.due, start+c.now, `"attempts":0,`, c.repeat, ""))
 			})
 		})
 	}
@@ -141,7 +141,7 @@ func (c patternCase) run(e *env) {
 		return
 	}
 	prev := fmt.Sprintf(`,"prevMillis":%d`, start+c.due)
-	e.continued(before, seen, c.now, c.due, nextOpts(start+c.due, start+c.now, "", c.repeat, prev))
+	e.continued(before, seen, c.now, c.due, nextOpts(start+c.due, start+c.now, `"attempts":0,`, c.repeat, prev))
 }
 
 func TestSchedulePattern(t *testing.T) {
@@ -218,7 +218,7 @@ func TestScheduleContinuesOnce(t *testing.T) {
 		same(e, "the next one", true, added)
 		after := e.dump()
 		same(e, "score", fmt.Sprintf("s=%d", start+20000), after["repeat"])
-		same(e, "count", nextOpts(start+20000, start+12000, "", `{"count":3,"every":10000}`, ""),
+		same(e, "count", nextOpts(start+20000, start+12000, `"attempts":0,`, `{"count":3,"every":10000}`, ""),
 			e.rdb.HGet(e.ctx, e.key(fmt.Sprintf("repeat:s:%d", start+20000)), "opts").Val())
 	})
 }
@@ -272,11 +272,11 @@ func TestScheduleKeepsOptions(t *testing.T) {
 			},
 			`{"lifo":true}`: {
 				"wait": "other " + next, "marker": "0=0",
-				"opts": nextOpts(start+10000, start+10000, `"lifo":true,`, `{"count":1,"every":10000}`, ""),
+				"opts": nextOpts(start+10000, start+10000, `"attempts":0,"lifo":true,`, `{"count":1,"every":10000}`, ""),
 			},
 			`{"backoff":5}`: {
 				"wait": next + " other", "marker": "0=0",
-				"opts": nextOpts(start+10000, start+10000, `"backoff":5,`, `{"count":1,"every":10000}`, ""),
+				"opts": nextOpts(start+10000, start+10000, `"attempts":0,"backoff":5,`, `{"count":1,"every":10000}`, ""),
 			},
 		} {
 			e := e.fork()
@@ -307,7 +307,7 @@ func TestScheduleWithoutARecord(t *testing.T) {
 		same(e, "added", true, added)
 		after := e.dump()
 		same(e, "the next one", fmt.Sprintf(`data={"own":1} delay=10000 name=old opts=%s priority=0 rjk=s timestamp=%d`,
-			nextOpts(start+10000, start, "", `{"count":2,"every":10000}`, ""), start), after[fmt.Sprintf("repeat:s:%d", start+10000)])
+			nextOpts(start+10000, start, `"attempts":0,`, `{"count":2,"every":10000}`, ""), start), after[fmt.Sprintf("repeat:s:%d", start+10000)])
 		same(e, "record", `data={"own":1} every=10000 ic=1 name=old`, after["repeat:s"])
 	})
 }

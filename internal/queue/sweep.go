@@ -111,8 +111,9 @@ type sweep struct {
 
 func (q *Queue) sweep(ctx context.Context, s sweep, structures ...string) (int, error) {
 	removed := 0
-	first := true
-	for _, suffix := range structures {
+	for n, suffix := range structures {
+		// A clean that removes nothing says so once, of the last structure.
+		first := n == len(structures)-1 && removed == 0
 		place := []any{0, "", ""}
 		for {
 			if err := ctx.Err(); err != nil {

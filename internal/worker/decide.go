@@ -21,36 +21,40 @@ type result struct {
 // random source, which jitter needs.
 func (w *Worker) decide(job *queue.Job, res result) queue.Outcome {
 	live := w.live.Load()
-	return decide(job, res, policy{completed: live.keepCompleted, failed: live.keepFailed, random: w.cfg.Random})
+	return Decide(job, res.value, res.err, Policy{Completed: live.keepCompleted, Failed: live.keepFailed, Random: w.cfg.Random})
 }
 
-// policy is what the worker adds to a job's own options.
-type policy struct {
-	completed, failed *queue.Keep
-	random            func() float64
+// Policy is what a worker adds to a job's own options.
+type Policy struct {
+	// Completed and Failed are what is kept of jobs whose options do not say.
+	Completed, Failed *queue.Keep
+	// Random returns the luck of a jitter, from 0 up to 1.
+	Random func() float64
 }
 
-func decide(job *queue.Job, res result, p policy) queue.Outcome {
+// Decide returns what becomes of a claimed job whose handler has returned a
+// value or an error.
+func Decide(job *queue.Job, value json.RawMessage, err error, p Policy) queue.Outcome {
 	opts := job.Options
 	if opts == nil {
 		opts = &queue.JobOptions{}
 	}
 	out := queue.Outcome{ID: job.ID, Job: job, Token: job.Token, Attempts: opts.Attempts, LIFO: opts.LIFO}
-	if res.err == nil {
-		out.Kind, out.ReturnValue, out.Keep = queue.Complete, res.value, orKeep(opts.KeepCompleted, p.completed)
+	if err == nil {
+		out.Kind, out.ReturnValue, out.Keep = queue.Complete, value, orKeep(opts.KeepCompleted, p.Completed)
 		return out
 	}
-	if errors.Is(res.err, ErrStopped) || errors.Is(res.err, ErrLockLost) {
+	if errors.Is(err, ErrStopped) || errors.Is(err, ErrLockLost) {
 		// Without the lock the engine refuses it, which is what we want.
 		out.Kind = queue.GiveBack
 		return out
 	}
-	failure := &Failure{Reason: res.err.Error()}
-	errors.As(res.err, &failure)
+	failure := &Failure{Reason: err.Error()}
+	errors.As(err, &failure)
 	if failure.TryAgain {
 		out.Kind, out.Delay = queue.Postpone, failure.RetryAfter
 		if out.Delay <= 0 {
-			out.Delay = backoff(opts.Backoff, job.AttemptsMade+1, p.random)
+			out.Delay = backoff(opts.Backoff, job.AttemptsMade+1, p.Random)
 		}
 		out.Delay = max(out.Delay, leastPause)
 		return out
@@ -58,10 +62,10 @@ func decide(job *queue.Job, res result, p policy) queue.Outcome {
 	out.FailedReason = cut(failure.Reason)
 	out.Stacktrace = appendTrace(job.Stacktrace, cut(failure.Stack), opts.StackTraceLimit)
 	if failure.Unrecoverable || job.AttemptsMade+1 >= opts.Attempts {
-		out.Kind, out.Keep = queue.Fail, orKeep(opts.KeepFailed, p.failed)
+		out.Kind, out.Keep = queue.Fail, orKeep(opts.KeepFailed, p.Failed)
 		return out
 	}
-	out.Kind, out.Delay = queue.RetryLater, backoff(opts.Backoff, job.AttemptsMade+1, p.random)
+	out.Kind, out.Delay = queue.RetryLater, backoff(opts.Backoff, job.AttemptsMade+1, p.Random)
 	if out.Delay <= 0 {
 		out.Kind = queue.RetryNow
 	}

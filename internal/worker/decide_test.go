@@ -167,7 +167,7 @@ func TestDecide(t *testing.T) {
 			t.Parallel()
 			job := &queue.Job{ID: "1", Token: "t", Options: &test.opts, AttemptsMade: test.made, Stacktrace: test.trace}
 			test.want.ID, test.want.Token = "1", "t"
-			got := decide(job, test.res, policy{completed: workers, failed: workers, random: func() float64 { return 0.25 }})
+			got := Decide(job, test.res.value, test.res.err, Policy{Completed: workers, Failed: workers, Random: func() float64 { return 0.25 }})
 			test.want.Job = job
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
@@ -189,7 +189,7 @@ func TestDecideLeavesTheJobAlone(t *testing.T) {
 func TestDecideWithoutOptions(t *testing.T) {
 	t.Parallel()
 	job := &queue.Job{ID: "1", Token: "t"}
-	got := decide(job, result{err: errors.New("x")}, policy{})
+	got := Decide(job, nil, errors.New("x"), Policy{})
 	want := queue.Outcome{Kind: queue.Fail, ID: "1", Token: "t", FailedReason: "x", Job: job}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

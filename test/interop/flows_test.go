@@ -3,8 +3,6 @@ package interop
 import (
 	"fmt"
 	"testing"
-
-	"github.com/qctl/qctl/internal/queue"
 )
 
 // family is a flow of two levels that Node adds: a root in one queue, whose child in the same queue has children in
@@ -104,94 +102,6 @@ func TestOurWorkerServesNodesFlows(t *testing.T) {
 			diff(w.t, what+": events of the parents", node.parents.eventsOf(), ours.parents.eventsOf())
 			diff(w.t, what+": events of the children", node.children.eventsOf(), ours.children.eventsOf())
 			ours.parents.sameCounts()
-		}
-	})
-}
-
-// familyChange is something that Node and our engine can both do to the jobs of a flow.
-type familyChange struct {
-	name       string
-	prepare    func(f *family)
-	node, ours func(f *family)
-	// left compares what is left alone: Node lets parents that are being removed go on for a moment.
-	left bool
-}
-
-func familyChanges() []familyChange {
-	work := func(f *family) {
-		hand := f.children.nodeWorks(setup{})
-		f.children.waitFinished(2, 1)
-		hand.stop()
-	}
-	waiting := func(*family) {}
-	return []familyChange{
-		{name: "retry", prepare: work, node: func(f *family) {
-			f.children.call("retry", args{"jobId": "bad", "state": "failed"}, nil)
-			f.children.call("retry", args{"jobId": "good", "state": "completed"}, nil)
-		}, ours: func(f *family) {
-			f.children.allOf(f.children.q.Retry(f.parents.w.ctx, queue.StateFailed, []string{"bad"}, queue.RetryOptions{}))
-			f.children.allOf(f.children.q.Retry(f.parents.w.ctx, queue.StateCompleted, []string{"good"}, queue.RetryOptions{}))
-		}},
-		{name: "remove one", prepare: waiting, node: func(f *family) {
-			f.children.call("remove", args{"jobId": "bad"}, nil)
-		}, ours: func(f *family) {
-			f.children.allOf(f.children.q.Remove(f.parents.w.ctx, []string{"bad"}, queue.RemoveOptions{Children: true}))
-		}},
-		{name: "remove the last", prepare: func(f *family) {
-			work(f)
-			f.children.call("removeChildDependency", args{"jobId": "bad"}, nil)
-		}, node: func(f *family) {
-			for _, id := range []string{"aunt", "middle"} {
-				f.parents.call("remove", args{"jobId": id, "opts": args{"removeChildren": false}}, nil)
-			}
-		}, ours: func(f *family) {
-			f.parents.allOf(f.parents.q.Remove(f.parents.w.ctx, []string{"aunt", "middle"}, queue.RemoveOptions{}))
-		}},
-		{name: "remove the root with all", left: true, prepare: waiting, node: func(f *family) {
-			f.parents.call("remove", args{"jobId": "root"}, nil)
-		}, ours: func(f *family) {
-			f.parents.allOf(f.parents.q.Remove(f.parents.w.ctx, []string{"root"}, queue.RemoveOptions{Children: true}))
-		}},
-		{name: "clean the children", prepare: waiting, node: func(f *family) {
-			f.children.call("clean", args{"grace": 0, "type": "wait"}, nil)
-			f.children.call("clean", args{"grace": 0, "type": "prioritized"}, nil)
-		}, ours: func(f *family) {
-			f.children.removed(f.children.q.Clean(f.parents.w.ctx, queue.CleanOptions{State: queue.StateWaiting, Limit: 10}))
-			f.children.removed(f.children.q.Clean(f.parents.w.ctx, queue.CleanOptions{State: queue.StatePrioritized}))
-		}},
-		{name: "drain", prepare: waiting, node: func(f *family) { f.parents.call("drain", args{"delayed": true}, nil) }, ours: func(f *family) {
-			f.parents.removed(f.parents.q.Drain(f.parents.w.ctx, queue.DrainOptions{Delayed: true}))
-		}},
-	}
-}
-
-// What our engine does to a child reaches the parent as Node's own operation does.
-func TestOurChangesOfChildrenReachTheirParents(t *testing.T) {
-	eachWorld(t, func(w *world) {
-		for i, c := range familyChanges() {
-			after := map[string][]any{}
-			for _, prefix := range []string{"node", "ours"} {
-				f := w.family(prefix, fmt.Sprint("child-", i), nil)
-				f.aunt = args{"delay": hour}
-				f.add(nil)
-				c.prepare(f)
-				if prefix == "ours" {
-					c.ours(f)
-				} else {
-					c.node(f)
-				}
-				events := f.children.eventsOf()
-				delete(events, "") // how many "cleaned" there are is compared elsewhere
-				parents, children := f.parents.snapshot(false), f.children.snapshot(false)
-				if c.left {
-					delete(children, "pc") // its priorities have gone, which the next fetch would notice
-					after[prefix] = []any{parents, children}
-				} else {
-					after[prefix] = []any{parents, children, f.parents.eventsOf(), events}
-				}
-				f.parents.sameCounts()
-			}
-			diff(w.t, c.name+": after Node and after ours", after["node"], after["ours"])
 		}
 	})
 }

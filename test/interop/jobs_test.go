@@ -2,7 +2,6 @@ package interop
 
 import (
 	"encoding/json"
-	"fmt"
 	"testing"
 	"time"
 
@@ -130,23 +129,6 @@ func metricsOf(l *line, which string) (count int) {
 	return metrics.Meta.Count
 }
 
-// Retention by count is a matter of the whole set of finished jobs.
-func TestOurWorkerKeepsWhatNodeKeeps(t *testing.T) {
-	eachWorld(t, func(w *world) {
-		w.twins("keep", func(l *line, mine bool) {
-			for n := range 8 {
-				l.nodeAdds(do(fmt.Sprint("done ", n), steps{Sleep: 2}, args{"removeOnComplete": 3}))
-				l.nodeAdds(do(fmt.Sprint("failed ", n), steps{Fail: true, Sleep: 2}, args{"removeOnFail": args{"count": 2}}))
-			}
-			hand := l.works(mine, setup{})
-			l.waitFinished(3, 2)
-			l.w.waitUntil("the last of them", func() bool { return l.counts()["waiting"] == 0 })
-			l.waitFinished(3, 2)
-			hand.stop()
-		})
-	})
-}
-
 // What our engine adds is run by Node in the order in which Node runs its own, and arrives byte for byte.
 func TestNodeWorksWhatWeAdd(t *testing.T) {
 	eachWorld(t, func(w *world) {
@@ -190,43 +172,5 @@ func TestNodeWorksWhatWeAdd(t *testing.T) {
 		flaky := jobsOf(l, "completed")["11"]
 		diff(w.t, "flaky job", []int{3, 3, 2}, []int{flaky.AttemptsMade, flaky.AttemptsStarted, len(flaky.Stacktrace)})
 		checkInvariants(w.t, w.rdb, l.base.String())
-	})
-}
-
-// What our engine adds lies in Redis as if Node had added it.
-func TestWeAddAsNodeAdds(t *testing.T) {
-	eachWorld(t, func(w *world) {
-		node, ours := w.line("node", "add"), w.line("ours", "add")
-		hour := 3_600_000
-		node.nodeAdds(
-			args{"name": "a", "data": args{"x": 1}},
-			args{"name": "b", "opts": args{"lifo": true}},
-			args{"name": "c", "opts": args{"priority": 3}},
-			args{"name": "d", "opts": args{"priority": 3, "attempts": 4, "backoff": args{"type": "exponential", "delay": 1000, "jitter": 0.5}}},
-			args{"name": "e", "opts": args{"delay": hour}},
-			args{"name": "f", "opts": args{"delay": hour, "priority": 5}},
-			args{"name": "g", "opts": args{"jobId": "g-1", "keepLogs": 5, "sizeLimit": 1000, "stackTraceLimit": 0}},
-			args{"name": "g", "opts": args{"jobId": "g-1"}},
-			args{"name": "h", "opts": args{"removeOnComplete": args{"count": 5, "age": 60}, "removeOnFail": false}},
-		)
-		none := 0
-		ours.weAdd(
-			queue.NewJob{Name: "a", Data: json.RawMessage(`{"x":1}`)},
-			queue.NewJob{Name: "b", Opts: queue.JobOptions{LIFO: true}},
-			queue.NewJob{Name: "c", Opts: queue.JobOptions{Priority: 3}},
-			queue.NewJob{Name: "d", Opts: queue.JobOptions{
-				Priority: 3, Attempts: 4, Backoff: &queue.Backoff{Type: "exponential", Delay: time.Second, Jitter: 0.5},
-			}},
-			queue.NewJob{Name: "e", Opts: queue.JobOptions{Delay: time.Hour}},
-			queue.NewJob{Name: "f", Opts: queue.JobOptions{Delay: time.Hour, Priority: 5}},
-			queue.NewJob{Name: "g", Opts: queue.JobOptions{ID: "g-1", KeepLogs: 5, SizeLimit: 1000, StackTraceLimit: &none}},
-			queue.NewJob{Name: "g", Opts: queue.JobOptions{ID: "g-1"}},
-			queue.NewJob{Name: "h", Opts: queue.JobOptions{KeepCompleted: queue.KeepNewest(5, time.Minute), KeepFailed: &queue.Keep{}}},
-		)
-		diff(w.t, "Redis after Node and after ours", node.snapshot(true), ours.snapshot(true))
-		diff(w.t, "events of Node and of ours", node.eventsOf(), ours.eventsOf())
-		checkInvariants(w.t, w.rdb, node.base.String())
-		checkInvariants(w.t, w.rdb, ours.base.String())
-		ours.sameCounts()
 	})
 }

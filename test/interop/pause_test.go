@@ -81,43 +81,6 @@ func (l *line) pausedIsRead() {
 	diff(l.w.t, "waiting jobs", []string{"8", "7", "1", "3", "5"}, waiting)
 }
 
-// Where jobs of a paused queue are, pausing and resuming lay Redis out as Node does.
-func TestPauseAndResumeLayRedisOutAsNodeDoes(t *testing.T) {
-	eachWorld(t, func(w *world) {
-		node, ours := w.line("node", "pause"), w.line("ours", "pause")
-		same := func(what string) {
-			w.t.Helper()
-			diff(w.t, what, node.snapshot(true), ours.snapshot(true))
-			checkInvariants(w.t, w.rdb, ours.base.String())
-		}
-		for _, l := range []*line{node, ours} {
-			l.nodeAdds(args{"name": "a"}, args{"name": "b"}, args{"name": "c", "opts": args{"delay": hour}})
-		}
-		node.call("pause", nil, nil)
-		w.must(ours.q.Pause(w.ctx))
-		same("paused")
-		node.nodeAdds(args{"name": "d"}, args{"name": "e", "opts": args{"priority": 3}})
-		ours.weAdd(queue.NewJob{Name: "d"}, queue.NewJob{Name: "e", Opts: queue.JobOptions{Priority: 3}})
-		same("added to while paused")
-		node.call("promote", args{"jobId": "3"}, nil)
-		ours.allOf(ours.q.Promote(w.ctx, []string{"3"}))
-		same("promoted while paused")
-		node.call("remove", args{"jobId": "1"}, nil)
-		ours.allOf(ours.q.Remove(w.ctx, []string{"1"}, queue.RemoveOptions{}))
-		same("removed from while paused")
-		node.call("resume", nil, nil)
-		w.must(ours.q.Resume(w.ctx))
-		same("resumed")
-		node.call("pause", nil, nil)
-		w.must(ours.q.Pause(w.ctx))
-		node.call("drain", nil, nil)
-		_, err := ours.q.Drain(w.ctx, queue.DrainOptions{})
-		w.must(err)
-		same("drained while paused")
-		diff(w.t, "events", node.eventsOf(), ours.eventsOf())
-	})
-}
-
 // A queue that BullMQ 5 paused and version 6 took over holds jobs in paused. Ours adds to them, reads them and
 // merges them; with jobs in both lists, which version 6 itself brings about, none is lost either.
 func TestWeResumeWhatBothVersionsPaused(t *testing.T) {

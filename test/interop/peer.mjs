@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 
 import { boardOps } from './board.mjs';
 import { queueOps } from './queues.mjs';
+import { stepOps } from './steps.mjs';
 import { workerOps } from './workers.mjs';
 
 const { values: args } = parseArgs({
@@ -39,6 +40,7 @@ const ops = new Map(
   Object.entries({
     ...queueOps(peer),
     ...workerOps(peer),
+    ...stepOps(peer),
     ...boardOps(peer),
     hello: () => ({ bullmq: bullmqVersion(), node: process.versions.node, pid: process.pid }),
     quit,

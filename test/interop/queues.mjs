@@ -95,8 +95,10 @@ export function queueOps(peer) {
     redis.disconnect();
   });
 
+  peer.kept = new Map();
   const find = async (request) => {
-    const job = await peer.queue(request).getJob(request.jobId);
+    const kept = peer.kept.get(JSON.stringify([request.queue, request.prefix, request.jobId]));
+    const job = kept ?? (await peer.queue(request).getJob(request.jobId));
     if (!job) {
       throw new Error(`job ${request.jobId} not found`);
     }

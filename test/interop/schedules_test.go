@@ -2,8 +2,6 @@ package interop
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -74,42 +72,4 @@ func TestSchedulersGoOnWithBothWorkers(t *testing.T) {
 			diff(w.t, c.name+": numbers of the iterations", want, numbers)
 		}
 	})
-}
-
-// What our worker leaves of a scheduler after its first job is what a Node worker leaves.
-func TestOurWorkerContinuesSchedulersAsNodeDoes(t *testing.T) {
-	eachWorld(t, func(w *world) {
-		for i, repeat := range []args{
-			{"every": hour},
-			{"every": hour, "limit": 3},
-			{"pattern": "0 0 3 * * *", "tz": "Europe/Berlin", "immediately": true},
-			{"pattern": "0 0 3 * * *", "limit": 1, "immediately": true},
-		} {
-			name := fmt.Sprint("schedule-", i)
-			node, ours := w.line("node", name), w.line("ours", name)
-			for _, l := range []*line{node, ours} {
-				l.call("upsertJobScheduler", args{
-					"schedulerId": "s", "repeat": repeat,
-					"template": args{"name": "tick", "data": args{"x": 1}, "opts": args{"attempts": 3, "removeOnComplete": 5}},
-				}, nil)
-				// The first one may be an hour away.
-				l.call("promoteJobs", nil, nil)
-				hand := l.works(l == ours, setup{})
-				l.waitFinished(1, 0)
-				hand.stop()
-			}
-			n, o := node.snapshot(false), ours.snapshot(false)
-			diff(w.t, fmt.Sprint(repeat, ": Redis after Node and after ours"), plainKeys(node, n), plainKeys(ours, o))
-			diff(w.t, fmt.Sprint(repeat, ": events of Node and of ours"), plainKeys(node, node.eventsOf()), plainKeys(ours, ours.eventsOf()))
-		}
-	})
-}
-
-// plainKeys takes the times out of the keys, which iterations have in their ids. Values whose keys become one stay in order.
-func plainKeys[V any](l *line, all map[string]V) map[string][]V {
-	out := map[string][]V{}
-	for _, key := range slices.Sorted(maps.Keys(all)) {
-		out[l.plain(key)] = append(out[l.plain(key)], all[key])
-	}
-	return out
 }

@@ -5,7 +5,7 @@
 --       is old enough  5 most entries to look at  6 most jobs to remove
 --       7 entries at the far end to leave alone
 --       8 9 10 where the page begins: what the page before returned, or 0 '' ''
---       11 '1' for the first page
+--       11 '1' to tell of it also when nothing was removed
 --       modes: clean  drain (keeps what schedulers wait for, whatever its age)
 --       obliterate (all jobs of a paused queue without active ones)  force
 --       (obliterate, active jobs too)

@@ -70,7 +70,7 @@ end
 local function reschedule(job, id, now)
   local q, delay = job.q, tonumber(job.delay)
   if call('ZSCORE', q.delayed, id) and call('TYPE', q.base .. id).ok == 'hash' then
-    call('ZREM', q.delayed, id)
+    -- Its old place still counts, as in BullMQ: at the same time it comes last.
     q.delayedScores = nil
     call('HSET', q.base .. id, 'delay', job.delay)
     enqueueDelayed(q, id, now + delay)
