@@ -227,7 +227,7 @@ var freeText = map[string]string{
 	"since": "a time", "stalled-interval": "a time", "timeout": "a time", "until": "a time", "worker-name": "a text", "job": "an id",
 	"handler": "one of a few words, put together", "cause": "an id of qctl failed --by cause",
 	"config": "a file, which shells complete by themselves", "bulk": "a file, which shells complete by themselves",
-	"every": "a time", "offset": "a time", "start": "a time", "end": "a time", "from": "a time", "count": "a number", "as": "an id",
+	"offset": "a time", "start": "a time", "end": "a time", "from": "a time", "count": "a number", "as": "an id",
 	"for": "a time", "jq": "a program", "columns": "", "fail-if": "an expression",
 }
 
