@@ -167,6 +167,7 @@ var sameWord = map[string]string{
 	"name":        "the name of jobs: to choose them by a pattern, or to give it to a new one",
 	"id":          "the id of jobs: to choose them by a pattern, or to give it to a new one",
 	"older-than":  "the least age of the jobs meant",
+	"every":       "how often: jobs of a schedule, or a look at all of them",
 	"force":       "does what is refused otherwise; the help names what",
 	"follow":      "goes on; the help says until when",
 	"create":      "allows queues that do not exist; a worker has several",

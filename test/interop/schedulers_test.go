@@ -146,11 +146,11 @@ func (l *line) sameScheduler(what string) {
 	diff(l.w.t, what+": read by Node and by us",
 		[]any{n.Key, n.Name, n.Pattern, n.TZ, n.Every, n.Limit, n.Next, n.StartDate, n.EndDate, n.IterationCount},
 		[]any{o.ID, o.Name, o.Pattern, o.TZ, o.Every.Milliseconds(), o.Limit, unix(o.Next), unix(o.Start), unix(o.End), o.Iterations})
-	diff(l.w.t, what+": its template", n.Template.Data, decoded(l.w.t, o.Data))
+	diff(l.w.t, what+": its template", n.Template.Data, parsedJSON(l.w.t, o.Data))
 	diff(l.w.t, what+": its health", queue.SchedulerHealthy, o.Health)
 }
 
-func decoded(t *testing.T, text json.RawMessage) (v any) {
+func parsedJSON(t *testing.T, text json.RawMessage) (v any) {
 	t.Helper()
 	if len(text) > 0 {
 		if err := json.Unmarshal(text, &v); err != nil {
