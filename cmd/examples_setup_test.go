@@ -1,6 +1,10 @@
 package cmd_test
 
-import "github.com/qctl/qctl/internal/queue"
+import (
+	"time"
+
+	"github.com/qctl/qctl/internal/queue"
+)
 
 // exampleSetup is what an example needs besides the world that all have.
 type exampleSetup struct {
@@ -80,6 +84,10 @@ var exampleSetups = map[string]exampleSetup{
 	"source <(qctl completion bash)":                                     {silent: true},
 	"qctl demo --for 10s -o json | jq '.queues[] | select(.failed > 0)'": {instead: []string{"10s", "1s"}, silent: true}, // luck decides whether a job fails
 
+	// Schedules that exist, or that are well.
+	"qctl schedule add digest daily --pattern '0 7 * * *' --tz Europe/Berlin": {before: "qctl schedule remove digest daily"},
+	"qctl schedule list @workforce0 --unhealthy":                              {silent: true},
+
 	// A worker is a connection with a name.
 	"qctl workers":                     {redis: true},
 	"qctl workers @workforce0 -o wide": {redis: true},
@@ -94,7 +102,8 @@ var exampleSetups = map[string]exampleSetup{
 
 // exampleFiles are the files that examples name.
 var exampleFiles = map[string]string{
-	"qctl.yaml":                            "version: 1\ncontexts:\n  prod: {prefix: bull}\n",
+	"qctl.yaml": "version: 1\ncontexts:\n  prod: {prefix: bull}\n" +
+		"schedules:\n  - {queue: digest, id: daily, pattern: '30 7 * * *', tz: Europe/Berlin}\n",
 	"deploy/qctl.yaml":                     "version: 1\n",
 	"send.sh":                              "#!/bin/sh\ncat > /dev/null\n",
 	"run.sh":                               "#!/bin/sh\ncat > /dev/null\n",
@@ -129,6 +138,33 @@ var exampleJobs = []exampleJob{
 	{queue: "old-imports", state: queue.StateWaiting, name: "import"},
 }
 
+// exampleSchedules are the schedules that examples speak of. One is paused, and
+// one has lost its next job.
+var exampleSchedules = []exampleSchedule{
+	{queue: "digest", spec: queue.SchedulerSpec{ID: "daily", Pattern: "0 7 * * *", TZ: "Europe/Berlin"}},
+	{queue: "digest", spec: queue.SchedulerSpec{ID: "weekly", Pattern: "0 9 * * 1", TZ: "Europe/Berlin"}},
+	{queue: "digest", spec: queue.SchedulerSpec{ID: "nightly", Pattern: "0 2 * * *", TZ: "UTC"}, paused: true},
+	{queue: "email-queue", spec: queue.SchedulerSpec{ID: "cleanup", Every: time.Hour, Data: []byte(`{"queueId":"cleanup"}`)}, stopped: true},
+	{queue: "email-queue", spec: queue.SchedulerSpec{ID: "hourly-check", Pattern: "0 * * * *", TZ: "UTC", Data: []byte(`{"queueId":"check"}`)}},
+}
+
+type exampleSchedule struct {
+	queue           string
+	spec            queue.SchedulerSpec
+	paused, stopped bool
+}
+
+// exampleLegacy is a repeatable job of BullMQ 5, of the queue billing.
+var exampleLegacy = [][]any{
+	{"ZADD", "bull:billing:repeat", "1895312800000", "4b2c5f0e8d1a7c93b6e4f2a1d0c9b8a7"},
+	{"HSET", "bull:billing:repeat:4b2c5f0e8d1a7c93b6e4f2a1d0c9b8a7", "name", "report", "pattern", "0 7 * * *"},
+	{
+		"HSET", "bull:billing:repeat:4b2c5f0e8d1a7c93b6e4f2a1d0c9b8a7:1895312800000", "name", "report", "data", "{}",
+		"opts", `{"repeat":{"pattern":"0 7 * * *","count":1}}`, "rjk", "4b2c5f0e8d1a7c93b6e4f2a1d0c9b8a7", "timestamp", "1767323000000",
+	},
+	{"ZADD", "bull:billing:delayed", "7763201228800000000", "repeat:4b2c5f0e8d1a7c93b6e4f2a1d0c9b8a7:1895312800000"},
+}
+
 type exampleJob struct {
 	queue string
 	state queue.State
@@ -137,9 +173,9 @@ type exampleJob struct {
 	now   bool
 }
 
-// prefix is that of the built-in roles, or else the usual one.
-func (j exampleJob) prefix() string {
-	if j.queue == "dev" {
+// examplePrefix is that of the built-in roles, or else the usual one.
+func examplePrefix(name string) string {
+	if name == "dev" || name == "digest" {
 		return "queue"
 	}
 	return "bull"

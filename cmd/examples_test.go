@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/qctl/qctl/cmd"
+	"github.com/qctl/qctl/internal/cron"
 	"github.com/qctl/qctl/internal/queue"
 )
 
@@ -190,7 +191,7 @@ func seedExamples(t *testing.T, url string) {
 	ctx, cancel := scriptContext()
 	defer cancel()
 	for _, s := range exampleJobs {
-		q := world.client.Queue(queue.KeyBase{Prefix: s.prefix(), Name: s.queue})
+		q := world.client.Queue(queue.KeyBase{Prefix: examplePrefix(s.queue), Name: s.queue})
 		world.now = seedStart
 		if s.now {
 			world.now = time.Now().Add(-30 * time.Second)
@@ -208,6 +209,7 @@ func seedExamples(t *testing.T, url string) {
 			}
 		}
 	}
+	seedSchedules(ctx, t, world)
 	// Ids that nobody gets by counting.
 	for base, id := range map[string]string{"bull:other-queue": "report:7", "bull:email-queue": "\xff\x00\x01"} {
 		pipe := world.rdb.Pipeline()
@@ -215,6 +217,33 @@ func seedExamples(t *testing.T, url string) {
 		pipe.HSet(ctx, base+":"+id, "name", "report", "data", `{"n":7}`, "opts", "{}", "timestamp", seedStart.UnixMilli())
 		pipe.LPush(ctx, base+":wait", id)
 		if _, err := pipe.Exec(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// seedSchedules makes the schedules that the examples speak of.
+func seedSchedules(ctx context.Context, t *testing.T, world *scriptWorld) {
+	t.Helper()
+	world.now = time.Now().Add(-90 * time.Minute)
+	for _, s := range exampleSchedules {
+		q := world.client.Queue(queue.KeyBase{Prefix: examplePrefix(s.queue), Name: s.queue})
+		made, err := q.UpsertScheduler(ctx, s.spec, cron.NextRun)
+		if err == nil && s.paused {
+			err = q.PauseScheduler(ctx, s.spec.ID)
+		}
+		if base := q.KeyBase().String(); err == nil && s.stopped {
+			pipe := world.rdb.Pipeline()
+			pipe.LRem(ctx, base+":wait", 0, made.JobID)
+			pipe.Del(ctx, base+":"+made.JobID)
+			_, err = pipe.Exec(ctx)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, command := range exampleLegacy {
+		if err := world.rdb.Do(ctx, command...).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}

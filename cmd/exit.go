@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/qctl/qctl/internal/config"
+	"github.com/qctl/qctl/internal/cron"
 	"github.com/qctl/qctl/internal/embedded"
 	"github.com/qctl/qctl/internal/iostreams"
 	"github.com/qctl/qctl/internal/queue"
@@ -97,6 +98,7 @@ var outcomes = []outcome{
 	{as[*confirmError], exitUnconfirmed, "add --yes to do it, or --dry-run to see what it would do"},
 	{as[*partialError], exitNegative, ""},
 	{as[*notFoundError], exitNotFound, ""},
+	{as[*stateError], exitState, ""},
 	{is(config.ErrInvalid), exitUsage, ""},
 	{is(redisconn.ErrSecretExposed), exitDenied, ""},
 	{is(config.ErrSecretExposed), exitDenied, ""},
@@ -121,7 +123,17 @@ var outcomes = []outcome{
 	{is(queue.ErrLockLost), exitState, ""},
 	{is(queue.ErrPendingChildren), exitState, ""},
 	{is(queue.ErrFailedChildren), exitState, ""},
-	{is(queue.ErrSchedulerJob), exitState, "remove the job scheduler instead"},
+	{is(queue.ErrSchedulerJob), exitState, "qctl schedule pause or remove takes its job scheduler out"},
+	{is(queue.ErrSchedulerNotFound), exitNotFound, "qctl schedule list QUEUE lists the schedules"},
+	{as[*differsError], exitState, "add --replace to change it, with --dry-run to see what it would make"},
+	{is(queue.ErrLegacyScheduler), exitState, "qctl schedule convert makes a schedule of it, while its next job is there"},
+	{is(queue.ErrBusy), exitRefused, "try again"},
+	{is(queue.ErrSchedulerExists), exitState, "choose another id"},
+	{is(queue.ErrSlotTaken), exitState, "a job of its next time runs or has run; try again after it, or remove that job"},
+	{is(queue.ErrNeverFires), exitUsage, "qctl schedule next PATTERN tells when a pattern fires"},
+	{is(queue.ErrFenced), exitState, "another qctl scheduler leads now"},
+	{is(queue.ErrLeaseLost), exitState, "another qctl scheduler leads now"},
+	{as[*cron.ParseError], exitUsage, "qctl schedule next --help tells how patterns are read"},
 	{is(queue.ErrQueueNotPaused), exitState, "qctl pause QUEUE"},
 	{is(queue.ErrActiveJobs), exitState, "wait for the workers, or add --force"},
 	{is(queue.ErrUnsupported), exitRefused, ""},
@@ -159,6 +171,15 @@ func (e *notFoundError) Error() string { return e.err.Error() }
 
 // Unwrap returns the cause.
 func (e *notFoundError) Unwrap() error { return e.err }
+
+// stateError says what the state of something does not allow.
+type stateError struct{ err error }
+
+// Error returns what is not allowed.
+func (e *stateError) Error() string { return e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *stateError) Unwrap() error { return e.err }
 
 // partialError says that some of the work could not be done; what was done
 // has been printed.

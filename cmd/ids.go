@@ -24,6 +24,7 @@ const stdinIDs = "-"
 type idReader struct {
 	a     *app
 	t     target
+	noun  string // what the ids are of
 	args  []string
 	lines chan idLines // nil without standard input
 	// others are the names of the other queues, once they were needed.
@@ -37,10 +38,13 @@ type idLines struct {
 	err   error
 }
 
-// checkIDs refuses what cannot be a list of ids.
-func checkIDs(ids []string) error {
+// checkIDs refuses what cannot be a list of ids of jobs.
+func checkIDs(ids []string) error { return checkIDsOf("job", ids) }
+
+// checkIDsOf refuses what cannot be a list of ids.
+func checkIDsOf(noun string, ids []string) error {
 	if slices.Contains(ids, "") {
-		return &usageError{err: errors.New("a job id is empty")}
+		return &usageError{err: fmt.Errorf("a %s id is empty", noun)}
 	}
 	if len(ids) > 1 && slices.Contains(ids, stdinIDs) {
 		return &usageError{err: errors.New("- reads all ids from standard input: leave out the others")}
@@ -51,7 +55,7 @@ func checkIDs(ids []string) error {
 // jobIDs reads ids from the arguments, or one per line from standard input when
 // the only argument is "-". Both may have the queue in front, as in billing:42.
 func (a *app) jobIDs(ctx context.Context, t target, args []string) *idReader {
-	r := &idReader{a: a, t: t, args: args}
+	r := &idReader{a: a, t: t, noun: "job", args: args}
 	if len(args) == 1 && args[0] == stdinIDs {
 		r.args, r.lines = nil, make(chan idLines)
 		// A read from a terminal or a pipe cannot be interrupted, so it is
@@ -86,8 +90,8 @@ func (r *idReader) plain(ctx context.Context, ids []string, place func(int) stri
 		if own == id && strings.Contains(id, ":") {
 			if other := r.otherQueue(ctx, id); other != "" {
 				return nil, &usageError{
-					err:  fmt.Errorf("%sjob %q is of another queue, %s", place(i), id, other),
-					hint: fmt.Sprintf("with %s: in front it is the whole id of a job of %[1]s", r.t.label()),
+					err:  fmt.Errorf("%s%s %q is of another queue, %s", place(i), r.noun, id, other),
+					hint: fmt.Sprintf("with %s: in front it is the whole id of a %s of %[1]s", r.t.label(), r.noun),
 				}
 			}
 		}

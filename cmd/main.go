@@ -156,6 +156,7 @@ func commands(a *app) []*cobra.Command {
 		newShowCommand(a),
 		newLogsCommand(a),
 		newEnqueueCommand(a),
+		newScheduleCommand(a),
 		newRetryCommand(a),
 		newPromoteCommand(a),
 		newRemoveCommand(a),

@@ -31,6 +31,7 @@ var outputShapes = map[string]render.Shape{
 	"qctl init": render.ShapeOne, "qctl worker": render.ShapeOne, "qctl scheduler": render.ShapeOne, "qctl config validate": render.ShapeOne,
 	"qctl embedded status": render.ShapeOne, "qctl embedded stop": render.ShapeOne, "qctl embedded reset": render.ShapeOne,
 	"qctl obliterate": render.ShapeOne, "qctl demo": render.ShapeOne,
+	"qctl schedule show": render.ShapeOne, "qctl schedule add": render.ShapeOne, "qctl schedule run": render.ShapeOne,
 	"qctl retry": render.ShapeEither, "qctl promote": render.ShapeEither, "qctl remove": render.ShapeEither,
 }
 

@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -98,29 +97,7 @@ func runSwitch(ctx context.Context, a *app, opts *switchOptions, args []string) 
 // confirmSwitch makes sure that somebody means the queues that are protected. It
 // loses nothing to pause one, so a yes is enough.
 func (a *app) confirmSwitch(ctx context.Context, opts *switchOptions, of []target) error {
-	if err := checkConfirmed(a.config, opts.names, of); err != nil {
-		return err
-	}
-	if opts.dryRun || opts.yes {
-		return nil
-	}
-	for _, t := range of {
-		name := confirmName(a.config, t)
-		if !isProtected(a.config, t) || slices.Contains(opts.names, name) {
-			continue
-		}
-		what := opts.verb() + " " + t.label() + ", which is protected"
-		if !a.streams.CanPrompt() {
-			return &confirmError{
-				what: "not confirmed: " + what,
-				hint: "add --confirm=" + name + " or --yes to do it, or --dry-run to see what it would do",
-			}
-		}
-		if err := a.confirm(ctx, false, what, name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return a.confirmProtected(ctx, &opts.confirmation, opts.dryRun, of, func(t target) string { return opts.verb() + " " + t.label() })
 }
 
 // switchQueue also pauses a queue that is paused: what an interrupted pause

@@ -79,6 +79,35 @@ func (a *app) confirmNamed(ctx context.Context, c *confirmation, of []target, wh
 	return left, nil
 }
 
+// confirmProtected makes sure that somebody means the queues that are protected,
+// where a yes is enough, because nothing is lost. what words what is about to
+// happen to one of them.
+func (a *app) confirmProtected(ctx context.Context, c *confirmation, dryRun bool, of []target, what func(target) string) error {
+	if err := checkConfirmed(a.config, c.names, of); err != nil {
+		return err
+	}
+	if dryRun || c.yes {
+		return nil
+	}
+	for _, t := range of {
+		name := confirmName(a.config, t)
+		if !isProtected(a.config, t) || slices.Contains(c.names, name) {
+			continue
+		}
+		what := what(t) + ", which is protected"
+		if !a.streams.CanPrompt() {
+			return &confirmError{
+				what: "not confirmed: " + what,
+				hint: "add --confirm=" + name + " or --yes to do it, or --dry-run to see what it would do",
+			}
+		}
+		if err := a.confirm(ctx, false, what, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // checkConfirmed refuses names of queues that the command is not about: most
 // likely it is run on another server than the one that was meant.
 func checkConfirmed(c *config.Config, names []string, of []target) error {

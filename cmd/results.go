@@ -70,3 +70,17 @@ func printResults[T any](a *app, results []T, several bool, text func(T) string)
 	}
 	return nil
 }
+
+// printNone prints that nothing was to be changed: an empty list, or for people
+// why.
+func printNone[T any](a *app, why string) error {
+	format, err := a.format()
+	if err != nil {
+		return err
+	}
+	if format.ForPeople() {
+		_, err = fmt.Fprintln(a.streams.Out, why)
+		return err
+	}
+	return render.WriteList(a.streams.Out, []T{}, format, a.options())
+}

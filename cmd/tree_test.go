@@ -47,6 +47,17 @@ var baseArgs = map[string][]string{
 	"scheduler":       {"--once"},
 	"worker":          {"--queue", "email", "--handler", "noop", "--drain", "--rate", "100000/1s"},
 	"config validate": {},
+
+	"schedule add":     {"email", "hourly", "--every", "1h", "queueId=1"},
+	"schedule apply":   {"--set", "workforce0"},
+	"schedule convert": {"email", "--all"},
+	"schedule next":    {"0 7 * * *"},
+	"schedule pause":   {"email", "hourly"},
+	"schedule remove":  {"email", "hourly"},
+	"schedule restart": {"--all-stopped"},
+	"schedule resume":  {"email", "hourly"},
+	"schedule run":     {"email", "hourly"},
+	"schedule show":    {"email", "hourly"},
 }
 
 // textFlags are the flags of a command, without the global ones, that take any
@@ -216,6 +227,7 @@ var freeText = map[string]string{
 	"since": "a time", "stalled-interval": "a time", "timeout": "a time", "until": "a time", "worker-name": "a text", "job": "an id",
 	"handler": "one of a few words, put together", "cause": "an id of qctl failed --by cause",
 	"config": "a file, which shells complete by themselves", "bulk": "a file, which shells complete by themselves",
+	"offset": "a time", "start": "a time", "end": "a time", "from": "a time", "count": "a number", "as": "an id",
 	"for": "a time", "jq": "a program", "columns": "", "fail-if": "an expression",
 }
 
@@ -254,6 +266,7 @@ var notJSON = map[string]string{
 	"completion": "a script for a shell",
 	"config":     "help",
 	"embedded":   "help",
+	"schedule":   "help",
 }
 
 // endless are those that go on until they are told to end.
