@@ -27,7 +27,7 @@ func TestOneLeads(t *testing.T) {
 		a := newProcess(r, "a", tick("one"), tick("two")).start(t)
 		synctest.Wait()
 		b := newProcess(r, "b", tick("one"), tick("two")).start(t)
-		sleep(t.Context(), 10 * testLock)
+		sleep(t.Context(), 10*testLock)
 		synctest.Wait()
 		if r.leader() != "a" || a.Stats().Terms != 1 || b.Stats().Terms != 0 {
 			t.Errorf("%q leads; terms of a %+v, of b %+v", r.leader(), a.Stats(), b.Stats())
@@ -40,7 +40,7 @@ func TestOneLeads(t *testing.T) {
 		if r.leader() != "" {
 			t.Errorf("%q leads after the leader has resigned", r.leader())
 		}
-		sleep(t.Context(), testLock/3 + afterwards)
+		sleep(t.Context(), testLock/3+afterwards)
 		synctest.Wait()
 		if r.leader() != "b" {
 			t.Errorf("%q leads, a third of a lease after the leader resigned", r.leader())
@@ -58,10 +58,10 @@ func TestTakeOverWithinOneLockLife(t *testing.T) {
 			a := newProcess(r, "a", tick("one")).start(t)
 			synctest.Wait()
 			b := newProcess(r, "b", tick("one")).start(t)
-			sleep(t.Context(), 5*testLock + after)
+			sleep(t.Context(), 5*testLock+after)
 			synctest.Wait()
 			r.setDown("a", true)
-			sleep(t.Context(), testLock + afterwards)
+			sleep(t.Context(), testLock+afterwards)
 			synctest.Wait()
 			if r.leader() != "b" {
 				t.Errorf("down after %s: %q leads one life later", after, r.leader())
@@ -75,7 +75,7 @@ func TestTakeOverWithinOneLockLife(t *testing.T) {
 				t.Errorf("written in term %d", w.fence)
 			}
 			r.setDown("a", false)
-			sleep(t.Context(), 5 * testLock)
+			sleep(t.Context(), 5*testLock)
 			if a.Stats().Terms != 1 || r.leader() != "b" {
 				t.Errorf("%q leads after the old leader came back; its stats: %+v", r.leader(), a.Stats())
 			}
@@ -113,7 +113,7 @@ func TestNoChangeAfterTheLease(t *testing.T) {
 			}
 		}
 		a := newProcess(r, "a", tick("one"), tick("two"), tick("three")).start(t)
-		sleep(t.Context(), 10 * testLock)
+		sleep(t.Context(), 10*testLock)
 		synctest.Wait()
 		wantCalls(t, r, "upsert one")
 		if !strings.Contains(a.logs.String(), errTooLate.Error()) {
@@ -174,10 +174,10 @@ func TestLeaseLostStops(t *testing.T) {
 		r.mu.Lock()
 		r.owner, r.term, r.expires = "thief", 2, time.Now().Add(time.Hour)
 		r.mu.Unlock()
-		sleep(t.Context(), testLock / 3)
+		sleep(t.Context(), testLock/3)
 		synctest.Wait()
 		r.stop("one")
-		sleep(t.Context(), 10 * testEvery)
+		sleep(t.Context(), 10*testEvery)
 		synctest.Wait()
 		wantCalls(t, r, "upsert one")
 		a.end()
@@ -226,7 +226,7 @@ func TestAudit(t *testing.T) {
 		r.mu.Lock()
 		r.schedulers = r.schedulers[:1] // somebody removes both
 		r.mu.Unlock()
-		sleep(t.Context(), 20 * testEvery)
+		sleep(t.Context(), 20*testEvery)
 		synctest.Wait()
 		wantCalls(t, r, "upsert one, restart foreign, restart one, upsert one")
 		a.end()
@@ -248,7 +248,7 @@ func TestSets(t *testing.T) {
 			r.schedulers = append(r.schedulers, stored(queue.SchedulerSpec{ID: id, Every: time.Minute}))
 		}
 		a := newProcess(r, "a").start(t)
-		sleep(t.Context(), 5 * testEvery)
+		sleep(t.Context(), 5*testEvery)
 		synctest.Wait()
 		wantCalls(t, r, "remove dropped, upsert of-s")
 		if r.marks["of-s"].Set != "s" {
@@ -272,7 +272,7 @@ func TestRenewals(t *testing.T) {
 		later := now.Add(100 * time.Hour)
 		r.jobs[s.JobID] = queue.Job{ReturnValue: json.RawMessage(`{"expiresAt":"` + later.Format(time.RFC3339) + `"}`)}
 		a := newProcess(r, "a").start(t)
-		sleep(t.Context(), 5 * testEvery)
+		sleep(t.Context(), 5*testEvery)
 		synctest.Wait()
 		wantCalls(t, r, "upsert channel")
 		if got := r.schedulers[0]; !got.Start.Equal(later.Add(-2*time.Hour).Truncate(time.Second)) || got.Limit != 1 {
