@@ -95,8 +95,10 @@ func (s *Schedule) conflicts() []conflict {
 			key string
 			set bool
 		}{
-			{"limit", s.Limit > 0}, {"startDate", !s.StartDate.IsZero()},
-			{"endDate", !s.EndDate.IsZero()}, {"immediately", s.Immediately},
+			{"limit", s.Limit > 0},
+			{"startDate", !s.StartDate.IsZero()},
+			{"endDate", !s.EndDate.IsZero()},
+			{"immediately", s.Immediately},
 		} {
 			if other.set {
 				add(other.key, "excludes before, which makes one job at a time of its own")

@@ -10,7 +10,7 @@ import (
 // before anything was sent.
 var ErrInvalid = errors.New("invalid input")
 
-// ErrNotClockOwner: the environment says that another instance owns the clock of
+// ErrNotClockOwner says that by the environment another instance owns the clock of
 // schedules. It does not match ErrInvalid: nothing needs mending.
 var ErrNotClockOwner = errors.New("this instance may not own the clock")
 

@@ -47,7 +47,7 @@ type Config struct {
 	Log       *slog.Logger
 }
 
-// ErrNotLeader: another scheduler leads.
+// ErrNotLeader is why nothing is done: another scheduler leads.
 var ErrNotLeader = errors.New("another scheduler leads")
 
 // NotLeaderError says who leads. It wraps ErrNotLeader.

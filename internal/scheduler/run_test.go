@@ -27,7 +27,7 @@ func TestOneLeads(t *testing.T) {
 		a := newProcess(r, "a", tick("one"), tick("two")).start(t)
 		synctest.Wait()
 		b := newProcess(r, "b", tick("one"), tick("two")).start(t)
-		time.Sleep(10 * testLock)
+		sleep(t.Context(), 10*testLock)
 		synctest.Wait()
 		if r.leader() != "a" || a.Stats().Terms != 1 || b.Stats().Terms != 0 {
 			t.Errorf("%q leads; terms of a %+v, of b %+v", r.leader(), a.Stats(), b.Stats())
@@ -40,7 +40,7 @@ func TestOneLeads(t *testing.T) {
 		if r.leader() != "" {
 			t.Errorf("%q leads after the leader has resigned", r.leader())
 		}
-		time.Sleep(testLock/3 + afterwards)
+		sleep(t.Context(), testLock/3+afterwards)
 		synctest.Wait()
 		if r.leader() != "b" {
 			t.Errorf("%q leads, a third of a lease after the leader resigned", r.leader())
@@ -58,24 +58,24 @@ func TestTakeOverWithinOneLockLife(t *testing.T) {
 			a := newProcess(r, "a", tick("one")).start(t)
 			synctest.Wait()
 			b := newProcess(r, "b", tick("one")).start(t)
-			time.Sleep(5*testLock + after)
+			sleep(t.Context(), 5*testLock+after)
 			synctest.Wait()
 			r.setDown("a", true)
-			time.Sleep(testLock + afterwards)
+			sleep(t.Context(), testLock+afterwards)
 			synctest.Wait()
 			if r.leader() != "b" {
 				t.Errorf("down after %s: %q leads one life later", after, r.leader())
 			}
 			// The new leader has looked at everything by then.
 			r.stop("one")
-			time.Sleep(testEvery)
+			sleep(t.Context(), testEvery)
 			synctest.Wait()
 			wantCalls(t, r, "upsert one, restart one")
 			if w := r.writes[1]; w.fence != 2 {
 				t.Errorf("written in term %d", w.fence)
 			}
 			r.setDown("a", false)
-			time.Sleep(5 * testLock)
+			sleep(t.Context(), 5*testLock)
 			if a.Stats().Terms != 1 || r.leader() != "b" {
 				t.Errorf("%q leads after the old leader came back; its stats: %+v", r.leader(), a.Stats())
 			}
@@ -90,12 +90,12 @@ func TestTakeOverLooksAtEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFakeRedis()
 		a := newProcess(r, "a", tick("one")).start(t)
-		time.Sleep(time.Second)
+		sleep(t.Context(), time.Second)
 		r.setDown("a", true)
 		a.end()
 		r.stop("one")
 		b := newProcess(r, "b", tick("one"), tick("two")).start(t)
-		time.Sleep(testLock)
+		sleep(t.Context(), testLock)
 		synctest.Wait()
 		wantCalls(t, r, "upsert one, restart one, upsert two")
 		b.end()
@@ -109,11 +109,11 @@ func TestNoChangeAfterTheLease(t *testing.T) {
 		r.slow = func(string) {
 			if r.leader() == "a" {
 				r.setDown("a", true)
-				time.Sleep(testLock)
+				sleep(t.Context(), testLock)
 			}
 		}
 		a := newProcess(r, "a", tick("one"), tick("two"), tick("three")).start(t)
-		time.Sleep(10 * testLock)
+		sleep(t.Context(), 10*testLock)
 		synctest.Wait()
 		wantCalls(t, r, "upsert one")
 		if !strings.Contains(a.logs.String(), errTooLate.Error()) {
@@ -155,7 +155,7 @@ func TestFencedStops(t *testing.T) {
 		if r.leader() != "" || a.Stats().Terms != 1 {
 			t.Errorf("%q leads; stats %+v", r.leader(), a.Stats())
 		}
-		time.Sleep(testLock)
+		sleep(t.Context(), testLock)
 		synctest.Wait()
 		wantCalls(t, r, "upsert one, upsert two")
 		if w := r.writes[0]; w.fence != 51 {
@@ -170,14 +170,14 @@ func TestLeaseLostStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newFakeRedis()
 		a := newProcess(r, "a", tick("one")).start(t)
-		time.Sleep(time.Second)
+		sleep(t.Context(), time.Second)
 		r.mu.Lock()
 		r.owner, r.term, r.expires = "thief", 2, time.Now().Add(time.Hour)
 		r.mu.Unlock()
-		time.Sleep(testLock / 3)
+		sleep(t.Context(), testLock/3)
 		synctest.Wait()
 		r.stop("one")
-		time.Sleep(10 * testEvery)
+		sleep(t.Context(), 10*testEvery)
 		synctest.Wait()
 		wantCalls(t, r, "upsert one")
 		a.end()
@@ -194,7 +194,7 @@ func TestStopResigns(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := newFakeRedis()
 			a := newProcess(r, "a").start(t)
-			time.Sleep(time.Second)
+			sleep(t.Context(), time.Second)
 			r.setDown("a", down)
 			began := time.Now()
 			a.end()
@@ -216,17 +216,17 @@ func TestAudit(t *testing.T) {
 		foreign := stored(queue.SchedulerSpec{ID: "foreign", Every: time.Minute})
 		r.schedulers = append(r.schedulers, foreign)
 		a := newProcess(r, "a", tick("one")).start(t)
-		time.Sleep(time.Second)
+		sleep(t.Context(), time.Second)
 		wantCalls(t, r, "upsert one")
 		r.stop("one")
 		r.stop("foreign")
-		time.Sleep(testEvery)
+		sleep(t.Context(), testEvery)
 		synctest.Wait()
 		wantCalls(t, r, "upsert one, restart foreign, restart one")
 		r.mu.Lock()
 		r.schedulers = r.schedulers[:1] // somebody removes both
 		r.mu.Unlock()
-		time.Sleep(20 * testEvery)
+		sleep(t.Context(), 20*testEvery)
 		synctest.Wait()
 		wantCalls(t, r, "upsert one, restart foreign, restart one, upsert one")
 		a.end()
@@ -248,7 +248,7 @@ func TestSets(t *testing.T) {
 			r.schedulers = append(r.schedulers, stored(queue.SchedulerSpec{ID: id, Every: time.Minute}))
 		}
 		a := newProcess(r, "a").start(t)
-		time.Sleep(5 * testEvery)
+		sleep(t.Context(), 5*testEvery)
 		synctest.Wait()
 		wantCalls(t, r, "remove dropped, upsert of-s")
 		if r.marks["of-s"].Set != "s" {
@@ -272,7 +272,7 @@ func TestRenewals(t *testing.T) {
 		later := now.Add(100 * time.Hour)
 		r.jobs[s.JobID] = queue.Job{ReturnValue: json.RawMessage(`{"expiresAt":"` + later.Format(time.RFC3339) + `"}`)}
 		a := newProcess(r, "a").start(t)
-		time.Sleep(5 * testEvery)
+		sleep(t.Context(), 5*testEvery)
 		synctest.Wait()
 		wantCalls(t, r, "upsert channel")
 		if got := r.schedulers[0]; !got.Start.Equal(later.Add(-2*time.Hour).Truncate(time.Second)) || got.Limit != 1 {
