@@ -103,7 +103,9 @@ func (r *relatedCall) fits(j *NewJob) bool {
 
 func (r *relatedCall) append(q *Queue, j *NewJob) error { return r.add(q.base, j.Opts.ID, j, false) }
 
-func (r *relatedCall) send(ctx context.Context, q *Queue) ([]Added, error) { return r.run(ctx, q, addEach) }
+func (r *relatedCall) send(ctx context.Context, q *Queue) ([]Added, error) {
+	return r.run(ctx, q, addEach)
+}
 
 // refusedJob says which job of a call was refused. Those before it were added,
 // unless all go together; those after it were not.

@@ -72,7 +72,7 @@ func (c testConn) Dedicated(name string) redis.UniversalClient { return dial(c.a
 func (c testConn) Cluster() bool { return false }
 
 func dial(addr, name string) *redis.Client {
-	return redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, ClientName: name, Protocol: 2, DisableIdentity: true})
+	return redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, ClientName: name, Protocol: 2, DisableIdentity: true, ReadTimeout: time.Minute})
 }
 
 func newEnv(t testing.TB, addr string, isReal bool) *env {

@@ -11,22 +11,22 @@ import (
 
 // wireOptions is the stored form: short names and milliseconds (wire 2.2).
 type wireOptions struct {
-	Attempts        int             `json:"attempts"`
-	Backoff         *Backoff        `json:"backoff,omitempty"`
-	Delay           int64           `json:"delay,omitempty"`
-	Priority        int             `json:"priority,omitempty"`
-	LIFO            bool            `json:"lifo,omitempty"`
-	JobID           string          `json:"jobId,omitempty"`
-	Timestamp       int64           `json:"timestamp,omitempty"`
-	KeepCompleted   *Keep           `json:"removeOnComplete,omitempty"`
-	KeepFailed      *Keep           `json:"removeOnFail,omitempty"`
-	StackTraceLimit *int            `json:"stackTraceLimit,omitempty"`
-	SizeLimit       int             `json:"sizeLimit,omitempty"`
-	KeepLogs        int             `json:"kl,omitempty"`
-	Dedup           *Deduplication  `json:"de,omitempty"`
-	Parent          *ParentRef      `json:"parent,omitempty"`
+	Attempts        int            `json:"attempts"`
+	Backoff         *Backoff       `json:"backoff,omitempty"`
+	Delay           int64          `json:"delay,omitempty"`
+	Priority        int            `json:"priority,omitempty"`
+	LIFO            bool           `json:"lifo,omitempty"`
+	JobID           string         `json:"jobId,omitempty"`
+	Timestamp       int64          `json:"timestamp,omitempty"`
+	KeepCompleted   *Keep          `json:"removeOnComplete,omitempty"`
+	KeepFailed      *Keep          `json:"removeOnFail,omitempty"`
+	StackTraceLimit *int           `json:"stackTraceLimit,omitempty"`
+	SizeLimit       int            `json:"sizeLimit,omitempty"`
+	KeepLogs        int            `json:"kl,omitempty"`
+	Dedup           *Deduplication `json:"de,omitempty"`
+	Parent          *ParentRef     `json:"parent,omitempty"`
 	failureFlags
-	Other           json.RawMessage `json:"-"`
+	Other json.RawMessage `json:"-"`
 }
 
 // MarshalJSON writes the options as BullMQ stores them.

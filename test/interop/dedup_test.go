@@ -88,8 +88,10 @@ func dedupSeries() map[string][]dedupStep {
 		"keep last, replaced":  of(queue.Deduplication{KeepLastIfActive: true, Replace: true, TTL: day}, later, longer),
 		"replace beats moving": of(queue.Deduplication{Reschedule: true, Replace: true}, later, longer),
 		"both kinds": {
-			{queue.Deduplication{TTL: day}, now}, {queue.Deduplication{}, now},
-			{queue.Deduplication{Replace: true}, now}, {queue.Deduplication{KeepLastIfActive: true}, now},
+			{queue.Deduplication{TTL: day}, now},
+			{queue.Deduplication{}, now},
+			{queue.Deduplication{Replace: true}, now},
+			{queue.Deduplication{KeepLastIfActive: true}, now},
 		},
 	}
 }
@@ -178,7 +180,7 @@ func TestOurKeepLastIfActive(t *testing.T) {
 	})
 }
 
-// What one side stores the other one honours.
+// What one side stores the other one respects.
 func TestDeduplicationOfBothSides(t *testing.T) {
 	eachWorld(t, func(w *world) {
 		for _, d := range []queue.Deduplication{{}, {TTL: time.Hour}, {TTL: time.Hour, Extend: true}} {

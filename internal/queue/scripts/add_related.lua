@@ -208,15 +208,27 @@ local function store(job)
   return { '', job.id }
 end
 
--- A flow: everything is checked before the first write.
-local function addFlow(jobs)
+local function nameAll(jobs)
+  local keys, anyOld = {}, false
   for i, job in ipairs(jobs) do
     job.key = job.q.base .. job.id
+    keys[i] = job.key
+  end
+  for i = 1, #keys, 1000 do
+    anyOld = anyOld or call('EXISTS', unpack(keys, i, math.min(i + 999, #keys))) > 0
+  end
+  return anyOld
+end
+
+-- A flow: everything is checked before the first write.
+local function addFlow(jobs)
+  local anyOld = nameAll(jobs)
+  for i, job in ipairs(jobs) do
     local code, detail = 0, nil
     if job.parentKey then
       code = checkParent(job.parentKey)
     end
-    if code == 0 and call('EXISTS', job.key) == 1 then
+    if code == 0 and anyOld and call('EXISTS', job.key) == 1 then
       job.old = true
       if call('TYPE', job.key).ok ~= 'hash' then
         code = -23
