@@ -107,7 +107,9 @@ echo "${data%%\}*}"
 		w.must(json.Unmarshal(text, &ours))
 		diff(t, "values that the program is handed", want, ours)
 
-		var tree struct{ Job struct{ Counts queue.ChildCounts } }
+		var tree struct {
+			Job struct{ Counts queue.ChildCounts }
+		}
 		w.must(json.Unmarshal(qctl.run("show", top.base.String(), "root", "--tree", "-o", "json"), &tree))
 		diff(t, "counts of the tree", queue.ChildCounts{Processed: n}, tree.Job.Counts)
 		for _, l := range append(g.lines[:], top) {
