@@ -173,7 +173,6 @@ var sameWord = map[string]string{
 	"create":      "allows queues that do not exist; a worker has several",
 	"concurrency": "how many run at one time, of a worker or of all",
 	"rate":        "how many start in a time, of a worker or of all",
-	"every":       "how often: a job is made, or the schedules are looked at",
 	"lock":        "how long what is held stays so without a sign of life",
 	"since":       "the earliest time of what is listed",
 	"keep":        "how many of the newest are left",

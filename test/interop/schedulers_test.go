@@ -377,3 +377,12 @@ func TestLegacyRepeatables(t *testing.T) {
 		}
 	})
 }
+
+// plainKeys takes the times out of the keys, which iterations have in their ids. Values whose keys become one stay in order.
+func plainKeys[V any](l *line, all map[string]V) map[string][]V {
+	out := map[string][]V{}
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		out[l.plain(key)] = append(out[l.plain(key)], all[key])
+	}
+	return out
+}
