@@ -256,3 +256,15 @@ func TestAddRelatedPassesOverTakenIDs(t *testing.T) {
 		}
 	})
 }
+
+// Of a burst that comes in one call the last job is left.
+func TestDeduplicationWithinOneCall(t *testing.T) {
+	onEach(t, func(e *env) {
+		burst := deduped(queue.Deduplication{Replace: true, TTL: time.Minute, Extend: true}, queue.JobOptions{Delay: time.Second})
+		added, err := e.q.AddBulk(e.ctx, []queue.NewJob{burst, burst, burst})
+		e.must(err)
+		same(e, "answers", []queue.Added{{ID: "1"}, {ID: "2", Replaced: "1"}, {ID: "3", Replaced: "2"}}, added)
+		same(e, "delayed", fmt.Sprintf("3=%d", dueScore(start+1000, 0)), e.dump()["delayed"])
+		same(e, "jobs", "  ", e.dump()["1"]+" "+e.dump()["2"]+" ")
+	})
+}
