@@ -1,0 +1,254 @@
+package interop
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/qctl/qctl/internal/queue"
+)
+
+// look holds both queues against the invariants. No worker is at work.
+func (p *program) look() {
+	var bad []string
+	all := map[string]*contents{}
+	for _, l := range p.queues {
+		c, err := readContentsAfter(p.w.ctx, p.w.rdb, l.base.String(), l.events)
+		p.ok(err)
+		all[l.base.String()] = c
+	}
+	for _, l := range p.queues {
+		c := all[l.base.String()]
+		i := &invariants{
+			contents: c, all: all, connected: func() bool { return false }, sureFrom: l.sureFrom,
+			excused:  func(k known, id string) bool { return p.excuse(l, c, k, id) },
+			complain: func(text string) { bad = append(bad, c.base+": "+text) },
+		}
+		if c.has("meta", "concurrency") {
+			i.limit = max(l.bound, int(c.number("meta", "concurrency")))
+		}
+		i.check()
+		l.bound = min(l.bound, len(c.lists["active"]))
+		p.dropExcuses(l, c)
+		l.events = c.events
+	}
+	if len(bad) > 0 {
+		p.fail("not so:\n\t%s\nsince the last look Node did %v", strings.Join(bad, "\n\t"), slices.Sorted(maps.Keys(p.since)))
+	}
+	clear(p.since)
+	p.nodeAt = false
+}
+
+// excuse lets through what Node broke since the last look, as the wire description says that it does, and what it
+// broke before.
+func (p *program) excuse(l *place, c *contents, k known, id string) bool {
+	if l.excused[k][id] {
+		return true
+	}
+	if !p.nodeBroke(l, c, k, id) {
+		return false
+	}
+	if l.excused[k] == nil {
+		l.excused[k] = map[string]bool{}
+	}
+	l.excused[k][id] = true
+	return true
+}
+
+// did reports whether Node did one of these operations since the last look.
+func (p *program) did(names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return p.since[name] })
+}
+
+// nodeBroke: what it did, and the newest events of the job, must both speak for it.
+func (p *program) nodeBroke(l *place, c *contents, k known, id string) bool {
+	fresh := c.events[min(len(l.events), len(c.events)):]
+	last, stalled := newest{}, false
+	for _, e := range fresh {
+		if e.Values["jobId"] != id {
+			continue
+		}
+		stalled = stalled || e.Values["event"] == "stalled"
+		if e.Values["event"] == "waiting" {
+			last = newest{"waiting", fmt.Sprint(e.Values["prev"])}
+		}
+	}
+	removes := p.did("remove", "clean", "drain", "obliterate", "finish", "remove-unprocessed", "detach", "schedule", "unschedule", "deduplicate") || p.nodeAt
+	switch k {
+	case delayKept:
+		return last.prev == "delayed" && p.did("promote-all") || last.prev == "waiting-children" && removes || silent(c, id) && removes
+	case priorityInWait:
+		switch last.prev {
+		case "delayed":
+			return p.did("promote-all")
+		case "failed", "completed":
+			return p.did("retry-all") || p.did("retry") && p.major == 5
+		case "waiting-children":
+			return removes
+		case "active":
+			return stalled && p.nodeAt
+		}
+		// While the queue is paused each version looks in its own list for the job.
+		return silent(c, id) && removes || len(p.peers) > 1 && p.did("change-priority") && c.paused()
+	case silentRelease:
+		return removes
+	case markerTaken:
+		return false
+	case ghost:
+		return p.did("drain") && slices.Contains(append(c.lists["wait"], c.lists["paused"]...), id)
+	case lost:
+		return p.did("drain") && c.has(id, "rjk")
+	case bothLists:
+		return len(p.peers) > 1 && c.paused()
+	}
+	return false
+}
+
+// silent reports whether a parent was released without an event.
+func silent(c *contents, id string) bool {
+	i := invariants{contents: c}
+	return i.lastEvents()[id].kind == "waiting-children" && !slices.Contains(c.ids("waiting-children"), id)
+}
+
+// dropExcuses forgets those that no longer have a reason: what is broken anew needs a new one.
+func (p *program) dropExcuses(l *place, c *contents) {
+	maps.DeleteFunc(l.excused[delayKept], func(id string, _ bool) bool { return c.number(id, "delay") == 0 })
+	maps.DeleteFunc(l.excused[priorityInWait], func(id string, _ bool) bool {
+		return !slices.Contains(c.lists["wait"], id) && !slices.Contains(c.lists["paused"], id)
+	})
+	if !c.paused() {
+		delete(l.excused, bothLists)
+	}
+}
+
+// rest sends the workers away and looks at what is left.
+func (p *program) rest() {
+	for _, l := range p.queues {
+		worked := len(l.hands) > 0
+		for who, h := range l.hands {
+			h.stop()
+			delete(l.hands, who)
+		}
+		if worked {
+			p.await("the workers of "+l.base.String()+" to be gone", func() bool {
+				return !slices.ContainsFunc(l.workerConns(), func(conn string) bool { return !strings.Contains(conn, ":w:hand ") })
+			})
+			l.sureFrom = p.newestEvent(l)
+		}
+	}
+	p.look()
+	for _, l := range p.queues {
+		p.sameCounts(l)
+	}
+}
+
+func (p *program) newestEvent(l *place) string {
+	entries := p.w.rdb.XRevRangeN(p.w.ctx, l.key("events"), "+", "-", 1).Val()
+	if len(entries) == 0 {
+		return "0-0"
+	}
+	return entries[0].ID
+}
+
+// sameCounts asks both sides how many jobs are where.
+func (p *program) sameCounts(l *place) {
+	ours := l.ourCounts()
+	for _, one := range p.peers {
+		var node map[string]int
+		p.ok(one.try("getJobCounts", l.with(args{"types": append(slices.Sorted(maps.Keys(ours)), "paused")}), &node))
+		node["waiting"] += node["paused"]
+		for state, n := range ours {
+			if node[state] != n {
+				p.fail("%s: %d jobs are %s by Node %d, %d by ours", l.base, node[state], state, one.major, n)
+			}
+		}
+	}
+}
+
+// expectedComplaint is what Node says of a parent that was retried while its children are not well, and of locks that
+// were lost or let go by hand.
+var expectedComplaint = regexp.MustCompile(`has pending dependencies|has at least one failed child|Missing lock for job|Missing key for job|is not in the active state|Lock mismatch`)
+
+// finish lets workers of all kinds work the queues dry.
+func (p *program) finish() {
+	p.peer = p.peers[0]
+	p.rest()
+	for _, p.place = range p.queues {
+		p.letGo()
+		p.ok(p.q.SetConcurrency(p.w.ctx, nil))
+		p.ok(p.q.SetRate(p.w.ctx, nil))
+		p.ok(p.q.Resume(p.w.ctx))
+	}
+	for _, p.place = range p.queues {
+		for _, who := range []string{"ours", "node", "other"} {
+			p.come(who)
+		}
+	}
+	for _, p.place = range p.queues {
+		p.await("an empty queue "+p.base.String(), func() bool { return p.dry(p.queues[0]) && p.dry(p.queues[1]) })
+	}
+	p.rest()
+	for _, one := range p.peers {
+		for _, l := range p.queues {
+			p.ok(one.try("getJobs", l.with(args{"start": 0, "end": -1}), nil))
+		}
+		for _, n := range one.notices() {
+			if strings.HasSuffix(n.Event, "Error") && !expectedComplaint.MatchString(n.Message) {
+				p.fail("Node complains: %+v", n)
+			}
+		}
+	}
+}
+
+// letGo ends what would keep the queue from running dry: jobs in hand, and schedulers.
+func (p *program) letGo() {
+	for _, g := range p.held {
+		o := queue.Outcome{Kind: queue.GiveBack, ID: g.id, Token: g.token}
+		_, err := p.q.Settle(p.w.ctx, []queue.Outcome{o}, queue.SettleOptions{})
+		p.ok(err)
+	}
+	p.held = nil
+	for _, id := range p.w.rdb.ZRange(p.w.ctx, p.key("repeat"), 0, -1).Val() {
+		_ = p.ask("removeJobScheduler", args{"schedulerId": id}, nil)
+	}
+}
+
+// dry reports whether no job is left that is to run soon.
+func (p *program) dry(l *place) bool {
+	c, err := l.q.Counts(p.w.ctx)
+	p.ok(err)
+	first := p.w.rdb.ZRangeWithScores(p.w.ctx, l.key("delayed"), 0, 0).Val()
+	soonDue := len(first) > 0 && first[0].Score/4096 < float64(time.Now().Add(10*time.Minute).UnixMilli())
+	return c.Waiting+c.Prioritized+c.Active == 0 && !soonDue
+}
+
+// come starts a worker on the queue of the step at work.
+func (p *program) come(who string) {
+	if p.hands[who] != nil || who == "other" && len(p.peers) == 1 {
+		return
+	}
+	s := setup{
+		Concurrency: 2, StalledInterval: 60, LockDuration: 5000, MaxStalledCount: 5,
+		Metrics: map[string]int{"maxDataPoints": metricsKept},
+	}
+	p.sureFrom = "9999999999999-0"
+	if who == "ours" {
+		p.hands[who] = p.weWork(s)
+		return
+	}
+	node := *p.line
+	world := *p.world
+	world.peer = p.peers[0]
+	if who == "other" {
+		world.peer = p.peers[1]
+	}
+	node.w = &world
+	p.hands[who] = node.nodeWorks(s)
+	p.nodeAt = true
+}
+
+// streamReset forgets the events that were read: the stream is a new one.
+func (l *place) streamReset() { l.events, l.sureFrom = nil, "0-0" }
