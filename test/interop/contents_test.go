@@ -80,7 +80,7 @@ func readContentsAfter(ctx context.Context, rdb *redis.Client, base string, befo
 		parts, _ := key.([]any)
 		suffix, kind := fmt.Sprint(parts[0]), fmt.Sprint(parts[1])
 		ttl, _ := parts[2].(int64)
-		c.ttls[suffix] = ttl > 0
+		c.ttls[suffix] = ttl >= 0 // the last part of a millisecond is 0, no end is -1
 		content, _ := parts[3].([]any)
 		c.take(suffix, kind, content)
 	}

@@ -57,7 +57,9 @@ func (p *program) optsOf(o queue.JobOptions) (opts args) {
 func (p *program) nodeAddsAll(jobs ...args) error {
 	var added []jobJSON
 	err := p.ask("addBulk", args{"jobs": jobs}, &added)
-	p.remember(ids(added)...)
+	if err == nil {
+		p.remember(ids(added)...)
+	}
 	return err
 }
 

@@ -239,14 +239,11 @@ func (p *program) come(who string) {
 		p.hands[who] = p.weWork(s)
 		return
 	}
-	node := *p.line
-	world := *p.world
-	world.peer = p.peers[0]
+	by := p.peers[0]
 	if who == "other" {
-		world.peer = p.peers[1]
+		by = p.peers[1]
 	}
-	node.w = &world
-	p.hands[who] = node.nodeWorks(s)
+	p.hands[who] = p.nodeWorksBy(by, s)
 	p.nodeAt = true
 }
 
