@@ -76,7 +76,11 @@ func handOperations() []operation {
 		{name: "lose", node: func(p *program) error {
 			return p.ask("claimJob", args{"token": "lost", "opts": args{"lockDuration": 1}}, nil)
 		}, ours: func(p *program) error {
-			_, err := p.q.Claim(p.w.ctx, queue.ClaimRequest{N: 1, Token: "lost", Lock: time.Millisecond})
+			claimed, err := p.q.Claim(p.w.ctx, queue.ClaimRequest{N: 1, Token: "lost", Lock: time.Millisecond})
+			for _, job := range claimed.Jobs {
+				_, err := p.q.ContinueSchedule(p.w.ctx, job, cron.NextRun)
+				p.ok(err)
+			}
 			return p.refused(nil, err)
 		}},
 		{name: "recover", ours: func(p *program) error {

@@ -89,7 +89,7 @@ func (p *program) nodeBroke(l *place, c *contents, k known, id string) bool {
 		case "waiting-children":
 			return removes
 		case "active":
-			return stalled && p.nodeAt
+			return stalled // ours does as Node does
 		}
 		// While the queue is paused each version looks in its own list for the job.
 		return silent(c, id) && removes || len(p.peers) > 1 && p.did("change-priority") && c.paused()

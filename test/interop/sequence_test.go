@@ -28,7 +28,7 @@ const (
 	seedEnv = "INTEROP_SEED"
 
 	defaultSequences = 200
-	shortenFor       = 30 * time.Second
+	shortenFor       = 8 * time.Second
 	sequencesDir     = "testdata/sequences"
 )
 
