@@ -30,6 +30,11 @@ func (p *program) look() {
 		if c.has("meta", "concurrency") {
 			i.limit = max(l.bound, int(c.number("meta", "concurrency")))
 		}
+		for _, id := range append(slices.Clone(c.lists["wait"]), c.lists["paused"]...) {
+			if silent(c, id) { // noted now: the stream will show it only when the parent starts
+				p.excuse(l, c, silentRelease, id)
+			}
+		}
 		i.check()
 		l.bound = min(l.bound, len(c.lists["active"]))
 		p.dropExcuses(l, c)
@@ -66,7 +71,7 @@ func (p *program) did(names ...string) bool {
 // nodeBroke: what it did, and the newest events of the job, must both speak for it.
 func (p *program) nodeBroke(l *place, c *contents, k known, id string) bool {
 	fresh := c.events[min(len(l.events), len(c.events)):]
-	last, stalled := newest{}, false
+	last, stalled, promoted := newest{}, false, false
 	for _, e := range fresh {
 		if e.Values["jobId"] != id {
 			continue
@@ -74,12 +79,13 @@ func (p *program) nodeBroke(l *place, c *contents, k known, id string) bool {
 		stalled = stalled || e.Values["event"] == "stalled"
 		if e.Values["event"] == "waiting" {
 			last = newest{"waiting", fmt.Sprint(e.Values["prev"])}
+			promoted = promoted || last.prev == "delayed"
 		}
 	}
 	removes := p.did("remove", "clean", "drain", "obliterate", "finish", "remove-unprocessed", "detach", "schedule", "unschedule", "deduplicate") || p.nodeAt
 	switch k {
 	case delayKept:
-		return last.prev == "delayed" && p.did("promote-all") || last.prev == "waiting-children" && removes || silent(c, id) && removes
+		return promoted && p.did("promote-all") || last.prev == "waiting-children" && removes || silent(c, id) && removes
 	case priorityInWait:
 		switch last.prev {
 		case "delayed":
