@@ -162,10 +162,12 @@ func weLimit(p *program) error {
 func (p *program) boundNow() { p.bound = int(p.w.rdb.LLen(p.w.ctx, p.key("active")).Val()) }
 
 func nodeObliterates(p *program) error {
+	p.rest() // with the version gone from meta, nobody must write until the queue is opened again
 	return p.obliterated(p.pauser().try("obliterate", p.with(args{"opts": args{"force": p.pick(2) == 1}}), nil), true)
 }
 
 func weObliterate(p *program) error {
+	p.rest()
 	_, err := p.q.Obliterate(p.w.ctx, queue.ObliterateOptions{Force: p.pick(2) == 1})
 	return p.obliterated(err, false)
 }
