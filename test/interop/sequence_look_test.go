@@ -35,6 +35,11 @@ func (p *program) look() {
 				p.excuse(l, c, silentRelease, id)
 			}
 		}
+		for _, id := range c.jobs() {
+			if c.number(id, "delay") != 0 && (p.nodeAt || len(p.since) > 0) { // a finished job shows it when it is retried
+				p.excuse(l, c, delayKept, id)
+			}
+		}
 		i.check()
 		l.bound = min(l.bound, len(c.lists["active"]))
 		p.dropExcuses(l, c)
