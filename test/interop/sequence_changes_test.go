@@ -99,7 +99,7 @@ func queueOperations() []operation {
 			return p.resumed(p.refused(nil, p.q.Resume(p.w.ctx)))
 		}},
 		{name: "limit", node: nodeLimits, ours: weLimit},
-		{name: "obliterate", node: nodeObliterates, ours: weObliterate},
+		{name: "obliterate", breaks: removals, node: nodeObliterates, ours: weObliterate},
 	}
 }
 
@@ -163,6 +163,7 @@ func (p *program) boundNow() { p.bound = int(p.w.rdb.LLen(p.w.ctx, p.key("active
 
 func nodeObliterates(p *program) error {
 	p.rest() // with the version gone from meta, nobody must write until the queue is opened again
+	p.since["obliterate"] = true
 	return p.obliterated(p.pauser().try("obliterate", p.with(args{"opts": args{"force": p.pick(2) == 1}}), nil), true)
 }
 
@@ -181,6 +182,8 @@ func (p *program) obliterated(err error, byNode bool) error {
 	c, err := readContentsAfter(p.w.ctx, p.w.rdb, p.base.String(), nil)
 	p.ok(err)
 	parents := c.ids("waiting-children")
+	_, err = p.q.Remove(p.w.ctx, parents, queue.RemoveOptions{}) // parents of theirs elsewhere wait no longer
+	p.ok(err)
 	for suffix := range c.ttls {
 		id, _, _ := strings.Cut(suffix, ":")
 		switch {
