@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/qctl/qctl/internal/cron"
@@ -19,8 +20,15 @@ func scheduleOperations() []operation {
 	}
 }
 
-// nodeSchedules makes or changes a scheduler. What runs often has a limit.
+// nodeSchedules makes or changes a scheduler. What runs often has a limit. One whose job was promoted and runs is left
+// alone: BullMQ stores the running job anew, because it finds the same next time.
 func nodeSchedules(p *program) error {
+	id := one(p, "s1", "s2")
+	for _, active := range p.w.rdb.LRange(p.w.ctx, p.key("active"), 0, -1).Val() {
+		if strings.HasPrefix(active, "repeat:"+id+":") {
+			return nil
+		}
+	}
 	var repeat args
 	switch p.pick(6) {
 	case 0:
@@ -41,7 +49,7 @@ func nodeSchedules(p *program) error {
 		template["opts"] = args{"priority": 2, "removeOnComplete": 2}
 	}
 	var made *jobJSON
-	err := p.ask("upsertJobScheduler", args{"schedulerId": one(p, "s1", "s2"), "repeat": repeat, "template": template}, &made)
+	err := p.ask("upsertJobScheduler", args{"schedulerId": id, "repeat": repeat, "template": template}, &made)
 	if made != nil {
 		p.remember(made.ID)
 	}
