@@ -24,6 +24,9 @@ func (p *program) job() (args, queue.NewJob) {
 		LIFO:     p.pick(2) == 1,
 		ID:       one(p, "", "", "own-1", "own-2", "own-3"),
 	}
+	if o.ID != "" && p.isGhost(o.ID) {
+		o.ID = "" // the id would be listed twice
+	}
 	if p.pick(2) == 1 {
 		o.Backoff = &queue.Backoff{Type: "fixed", Delay: 10 * time.Millisecond}
 	}
@@ -40,6 +43,15 @@ func (p *program) job() (args, queue.NewJob) {
 	data, err := json.Marshal(args{"do": s})
 	p.ok(err)
 	return do("job", s, p.optsOf(o)), queue.NewJob{Name: "job", Data: data, Opts: o}
+}
+
+// isGhost reports whether a drain of Node's left the id without a job among the waiting ones.
+func (p *program) isGhost(id string) bool {
+	rdb, ctx := p.w.rdb, p.w.ctx
+	if rdb.Exists(ctx, p.key(id)).Val() == 1 {
+		return false
+	}
+	return slices.Contains(append(rdb.LRange(ctx, p.key("wait"), 0, -1).Val(), rdb.LRange(ctx, p.key("paused"), 0, -1).Val()...), id)
 }
 
 // optsOf are our options as Node takes them.

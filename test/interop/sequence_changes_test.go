@@ -174,7 +174,8 @@ func weObliterate(p *program) error {
 }
 
 // obliterated looks at what is left, and starts again. BullMQ leaves parents that wait, deduplication keys and the
-// limiter.
+// limiter; nobody finds a job that a drain of Node's lost. The queue is opened again, as a service would do that goes on
+// with it: BullMQ deletes the version in meta too, and writes it only when a queue is opened.
 func (p *program) obliterated(err error, byNode bool) error {
 	if err != nil || !p.idle() {
 		return err
@@ -187,6 +188,7 @@ func (p *program) obliterated(err error, byNode bool) error {
 	for suffix := range c.ttls {
 		id, _, _ := strings.Cut(suffix, ":")
 		switch {
+		case p.belongsToLost(suffix):
 		case !byNode:
 			p.fail("%s was obliterated and has still %s", p.base, suffix)
 		case suffix == "waiting-children", suffix == "limiter", id == "de", id == "dn", strings.HasSuffix(suffix, ":lock"):
@@ -200,4 +202,14 @@ func (p *program) obliterated(err error, byNode bool) error {
 	p.streamReset()
 	p.open()
 	return nil
+}
+
+// belongsToLost reports whether a key is one of a job that a drain of Node's lost.
+func (p *program) belongsToLost(suffix string) bool {
+	for id := range p.excused[lost] {
+		if suffix == id || strings.HasPrefix(suffix, id+":") {
+			return true
+		}
+	}
+	return false
 }
