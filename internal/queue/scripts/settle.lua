@@ -277,6 +277,10 @@ if n > 0 then
     max = tonumber(ARGV[5]), duration = tonumber(ARGV[6]), worker = ARGV[7],
   })
 end
+-- A place under the queue's limit is free, and no claim of ours tells the others.
+if n == 0 and q.concurrency and #settled > 0 and call('LLEN', q.wait) + call('ZCARD', q.prioritized) > 0 then
+  wake(q)
+end
 if wakeDelayed and (n == 0 or #claimed[1] == 0) then
   wakeForDelayed(q)
 end
