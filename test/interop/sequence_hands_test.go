@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,14 +21,12 @@ func scheduleOperations() []operation {
 	}
 }
 
-// nodeSchedules makes or changes a scheduler. What runs often has a limit. One whose job was promoted and runs is left
-// alone: BullMQ stores the running job anew, because it finds the same next time.
+// nodeSchedules makes or changes a scheduler. One whose job was promoted, and runs or has run before its time, is left
+// alone: BullMQ finds the same time again, and stores the job anew beside what it was.
 func nodeSchedules(p *program) error {
 	id := one(p, "s1", "s2")
-	for _, active := range p.w.rdb.LRange(p.w.ctx, p.key("active"), 0, -1).Val() {
-		if strings.HasPrefix(active, "repeat:"+id+":") {
-			return nil
-		}
+	if p.ranEarly(id) {
+		return nil
 	}
 	var repeat args
 	switch p.pick(6) {
@@ -54,6 +53,21 @@ func nodeSchedules(p *program) error {
 		p.remember(made.ID)
 	}
 	return err
+}
+
+// ranEarly reports whether a job of the scheduler runs, or has run before its time.
+func (p *program) ranEarly(scheduler string) bool {
+	rdb, ctx, now := p.w.rdb, p.w.ctx, time.Now().UnixMilli()
+	active := rdb.LRange(ctx, p.key("active"), 0, -1).Val()
+	finished := append(rdb.ZRange(ctx, p.key("completed"), 0, -1).Val(), rdb.ZRange(ctx, p.key("failed"), 0, -1).Val()...)
+	for n, job := range append(active, finished...) {
+		text, ours := strings.CutPrefix(job, "repeat:"+scheduler+":")
+		due, err := strconv.ParseInt(text, 10, 64)
+		if ours && err == nil && (n < len(active) || due > now) {
+			return true
+		}
+	}
+	return false
 }
 
 func handOperations() []operation {

@@ -73,26 +73,45 @@ func (p *program) did(names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return p.since[name] })
 }
 
-// nodeBroke: what it did, and the newest events of the job, must both speak for it.
-func (p *program) nodeBroke(l *place, c *contents, k known, id string) bool {
-	fresh := c.events[min(len(l.events), len(c.events)):]
-	last, stalled, promoted := newest{}, false, false
-	for _, e := range fresh {
+// fresh is what the newest events of a job tell.
+type fresh struct {
+	last     newest // how it came to wait
+	stalled  bool
+	promoted bool
+	released bool // it waits for no children any more, with or without a word
+}
+
+func (l *place) fresh(c *contents, id string) (f fresh) {
+	before := ""
+	for n, e := range c.events {
 		if e.Values["jobId"] != id {
 			continue
 		}
-		stalled = stalled || e.Values["event"] == "stalled"
-		if e.Values["event"] == "waiting" {
-			last = newest{"waiting", fmt.Sprint(e.Values["prev"])}
-			promoted = promoted || last.prev == "delayed"
+		kind, prev := fmt.Sprint(e.Values["event"]), fmt.Sprint(e.Values["prev"])
+		if n >= len(l.events) {
+			f.stalled = f.stalled || kind == "stalled"
+			f.released = f.released || kind == "active" && before == "waiting-children"
+			if kind == "waiting" {
+				f.last = newest{kind, prev}
+				f.promoted = f.promoted || prev == "delayed"
+				f.released = f.released || prev == "waiting-children"
+			}
 		}
+		before = kind
 	}
+	f.released = f.released || silent(c, id)
+	return f
+}
+
+// nodeBroke: what it did, and the newest events of the job, must both speak for it.
+func (p *program) nodeBroke(l *place, c *contents, k known, id string) bool {
+	f := l.fresh(c, id)
 	removes := p.did("remove", "clean", "drain", "obliterate", "finish", "remove-unprocessed", "detach", "schedule", "unschedule", "deduplicate") || p.nodeAt
 	switch k {
 	case delayKept:
-		return promoted && p.did("promote-all") || last.prev == "waiting-children" && removes || silent(c, id) && removes
+		return f.promoted && p.did("promote-all") || f.released && removes
 	case priorityInWait:
-		switch last.prev {
+		switch f.last.prev {
 		case "delayed":
 			return p.did("promote-all")
 		case "failed", "completed":
@@ -100,7 +119,7 @@ func (p *program) nodeBroke(l *place, c *contents, k known, id string) bool {
 		case "waiting-children":
 			return removes
 		case "active":
-			return stalled // ours does as Node does
+			return f.stalled // ours does as Node does
 		}
 		// While the queue is paused each version looks in its own list for the job.
 		return silent(c, id) && removes || len(p.peers) > 1 && p.did("change-priority") && c.paused()
@@ -112,6 +131,9 @@ func (p *program) nodeBroke(l *place, c *contents, k known, id string) bool {
 		return p.did("drain") && slices.Contains(append(c.lists["wait"], c.lists["paused"]...), id)
 	case lost:
 		return p.did("drain") && c.has(id, "rjk")
+	case placeFreed:
+		freed := p.nodeAt || p.did("finish", "clean", "remove", "obliterate")
+		return c.has("meta", "concurrency") && freed || p.did("limit")
 	case bothLists:
 		return len(p.peers) > 1 && c.paused()
 	}
@@ -132,6 +154,9 @@ func (p *program) dropExcuses(l *place, c *contents) {
 	})
 	if !c.paused() {
 		delete(l.excused, bothLists)
+	}
+	if _, ready := c.zsets["marker"]["0"]; ready {
+		delete(l.excused, placeFreed)
 	}
 }
 
