@@ -40,7 +40,7 @@ func (i *invariants) families() {
 	}
 	for _, id := range i.jobs() {
 		for child := range i.hashes[id+":processed"] {
-			if i.has(id+":failed", child) || i.failedIt(id, child) {
+			if (i.has(id+":failed", child) || i.failedIt(id, child)) && !i.excused(childAgain, id+" "+child) {
 				i.broken("child %s of job %s has two outcomes", child, id)
 			}
 		}
@@ -63,7 +63,8 @@ func (i *invariants) pending(parent, child string) {
 			i.broken("job %s waits for child %s, which is %v", parent, child, c.hashes[id])
 		}
 	}
-	if i.has(parent+":processed", child) || i.has(parent+":failed", child) || i.failedIt(parent, child) {
+	ended := i.has(parent+":processed", child) || i.has(parent+":failed", child) || i.failedIt(parent, child)
+	if ended && !i.excused(childAgain, parent+" "+child) {
 		i.broken("child %s of job %s is pending and has an outcome", child, parent)
 	}
 }

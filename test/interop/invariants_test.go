@@ -35,13 +35,16 @@ const (
 	// placeFreed: what frees a place under the queue's limit, or raises the limit, wakes nobody; what was added while all
 	// places were taken has no marker yet, and a worker that found all taken has the one there was.
 	placeFreed
+	// childAgain: a child that is added again under the same id, or attached again, is pending beside the outcome that it
+	// had, and may get another one. The id is that of the parent, a space, and the child's key.
+	childAgain
 	// childless: the release of a parent that an existing child was attached to.
 	childless
 )
 
 func (k known) String() string {
 	return []string{
-		"a priority in wait", "a delay kept", "a marker taken", "a ghost", "a lost job", "a silent release", "both lists", "a place freed", "no children",
+		"a priority in wait", "a delay kept", "a marker taken", "a ghost", "a lost job", "a silent release", "both lists", "a place freed", "a child again", "no children",
 	}[k]
 }
 
@@ -300,7 +303,7 @@ func (i *invariants) marker() {
 
 // delaysAnnounced reports whether the marker must tell of the delayed jobs. A worker takes it, and knows the time from
 // then on; a pause deletes it, and what a resume sets makes a worker look, which then knows the time too. The next
-// job to be delayed sets it again, unless the same step started another.
+// job to be delayed sets it again, unless the same step started another: then that one's marker makes a worker look.
 func (i *invariants) delaysAnnounced() bool {
 	sure := i.sureFrom == ""
 	for n, e := range i.events {
@@ -310,12 +313,24 @@ func (i *invariants) delaysAnnounced() bool {
 		case "paused":
 			sure = false
 		case "delayed":
-			next := n+1 < len(i.events) && i.events[n+1].Values["event"] == "active"
-			sure = (sure || i.sureFrom != "") && !next
+			sure = (sure || i.sureFrom != "") && !i.startedWith(n)
 		}
 		if i.sureFrom != "" && !laterEvent(e.ID, i.sureFrom) {
 			sure = false
 		}
 	}
 	return sure
+}
+
+// startedWith reports whether the step that wrote an event has started a job after that: a step has one time.
+func (i *invariants) startedWith(n int) bool {
+	for _, later := range i.events[n+1:] {
+		if eventTime(later) > eventTime(i.events[n]) {
+			return false
+		}
+		if later.Values["event"] == "active" {
+			return true
+		}
+	}
+	return false
 }

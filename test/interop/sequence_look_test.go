@@ -134,6 +134,8 @@ func (p *program) nodeBroke(l *place, c *contents, k known, id string) bool {
 	case placeFreed:
 		freed := p.nodeAt || p.did("finish", "clean", "remove", "obliterate")
 		return c.has("meta", "concurrency") && freed || p.did("limit")
+	case childAgain:
+		return p.did("add-child")
 	case bothLists:
 		return len(p.peers) > 1 && c.paused()
 	}
