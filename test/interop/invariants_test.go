@@ -38,13 +38,15 @@ const (
 	// childAgain: a child that is added again under the same id, or attached again, is pending beside the outcome that it
 	// had, and may get another one. The id is that of the parent, a space, and the child's key.
 	childAgain
+	// nextKept: a next job is kept for a deduplication id; adding another with a time to live makes the id expire.
+	nextKept
 	// childless: the release of a parent that an existing child was attached to.
 	childless
 )
 
 func (k known) String() string {
 	return []string{
-		"a priority in wait", "a delay kept", "a marker taken", "a ghost", "a lost job", "a silent release", "both lists", "a place freed", "a child again", "no children",
+		"a priority in wait", "a delay kept", "a marker taken", "a ghost", "a lost job", "a silent release", "both lists", "a place freed", "a child again", "a next job kept", "no children",
 	}[k]
 }
 

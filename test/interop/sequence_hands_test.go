@@ -21,11 +21,11 @@ func scheduleOperations() []operation {
 	}
 }
 
-// nodeSchedules makes or changes a scheduler. One whose job was promoted, and runs or has run before its time, is left
-// alone: BullMQ finds the same time again, and stores the job anew beside what it was.
+// nodeSchedules makes or changes a scheduler. One that has a job of the future which was promoted, and which BullMQ would
+// not find in its place, is left alone: for the same time it stores the job anew beside what it was.
 func nodeSchedules(p *program) error {
 	id := one(p, "s1", "s2")
-	if p.ranEarly(id) {
+	if p.promotedOne(id) {
 		return nil
 	}
 	var repeat args
@@ -55,19 +55,25 @@ func nodeSchedules(p *program) error {
 	return err
 }
 
-// ranEarly reports whether a job of the scheduler runs, or has run before its time.
-func (p *program) ranEarly(scheduler string) bool {
+// promotedOne reports whether a job of the scheduler runs, has run before its time, or waits to do so although the
+// scheduler is at another one by now.
+func (p *program) promotedOne(scheduler string) bool {
 	rdb, ctx, now := p.w.rdb, p.w.ctx, time.Now().UnixMilli()
 	active := rdb.LRange(ctx, p.key("active"), 0, -1).Val()
 	finished := append(rdb.ZRange(ctx, p.key("completed"), 0, -1).Val(), rdb.ZRange(ctx, p.key("failed"), 0, -1).Val()...)
-	for n, job := range append(active, finished...) {
-		text, ours := strings.CutPrefix(job, "repeat:"+scheduler+":")
-		due, err := strconv.ParseInt(text, 10, 64)
-		if ours && err == nil && (n < len(active) || due > now) {
-			return true
-		}
+	waiting := append(rdb.LRange(ctx, p.key("wait"), 0, -1).Val(), rdb.LRange(ctx, p.key("paused"), 0, -1).Val()...)
+	waiting = append(waiting, rdb.ZRange(ctx, p.key("prioritized"), 0, -1).Val()...)
+	current := int64(rdb.ZScore(ctx, p.key("repeat"), scheduler).Val())
+	early := func(jobs []string, ok func(due int64) bool) bool {
+		return slices.ContainsFunc(jobs, func(job string) bool {
+			text, ours := strings.CutPrefix(job, "repeat:"+scheduler+":")
+			due, err := strconv.ParseInt(text, 10, 64)
+			return ours && err == nil && ok(due)
+		})
 	}
-	return false
+	return early(active, func(int64) bool { return true }) ||
+		early(finished, func(due int64) bool { return due > now }) ||
+		early(waiting, func(due int64) bool { return due > now && due != current })
 }
 
 func handOperations() []operation {

@@ -136,6 +136,8 @@ func (p *program) nodeBroke(l *place, c *contents, k known, id string) bool {
 		return c.has("meta", "concurrency") && freed || p.did("limit")
 	case childAgain:
 		return p.did("add-child")
+	case nextKept:
+		return p.did("deduplicate") && c.ttls["de:"+id]
 	case bothLists:
 		return len(p.peers) > 1 && c.paused()
 	}
@@ -157,6 +159,7 @@ func (p *program) dropExcuses(l *place, c *contents) {
 	if !c.paused() {
 		delete(l.excused, bothLists)
 	}
+	maps.DeleteFunc(l.excused[nextKept], func(id string, _ bool) bool { return len(c.hashes["dn:"+id]) == 0 })
 	if _, ready := c.zsets["marker"]["0"]; ready {
 		delete(l.excused, placeFreed)
 	}
