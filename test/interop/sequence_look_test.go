@@ -30,6 +30,11 @@ func (p *program) look() {
 		if c.has("meta", "concurrency") {
 			i.limit = max(l.bound, int(c.number("meta", "concurrency")))
 		}
+		for id := range c.sets["stalled"] {
+			if len(c.hashes[id]) == 0 { // noted now: an id may be used again
+				p.excuse(l, c, suspected, id)
+			}
+		}
 		for _, id := range append(slices.Clone(c.lists["wait"]), c.lists["paused"]...) {
 			if silent(c, id) { // noted now: the stream will show it only when the parent starts
 				p.excuse(l, c, silentRelease, id)
@@ -138,6 +143,8 @@ func (p *program) nodeBroke(l *place, c *contents, k known, id string) bool {
 		return p.did("add-child")
 	case nextKept:
 		return p.did("deduplicate") && c.ttls["de:"+id]
+	case suspected:
+		return p.did("remove", "clean") && len(c.hashes[id]) == 0
 	case bothLists:
 		return len(p.peers) > 1 && c.paused()
 	}
@@ -159,6 +166,7 @@ func (p *program) dropExcuses(l *place, c *contents) {
 	if !c.paused() {
 		delete(l.excused, bothLists)
 	}
+	maps.DeleteFunc(l.excused[suspected], func(id string, _ bool) bool { return !c.sets["stalled"][id] })
 	maps.DeleteFunc(l.excused[nextKept], func(id string, _ bool) bool { return len(c.hashes["dn:"+id]) == 0 })
 	if _, ready := c.zsets["marker"]["0"]; ready {
 		delete(l.excused, placeFreed)

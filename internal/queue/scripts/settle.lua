@@ -198,7 +198,6 @@ local function finish(i, t)
   else
     list, valueField = 'failed', 'failedReason'
     stored = try('HSET', key, valueField, value, 'finishedOn', stamp, 'atm', atm, 'stacktrace', t.stacktrace)
-    try('HDEL', key, 'defa')
   end
   if type(stored) ~= 'number' then
     setAside(q, id, now)
@@ -207,6 +206,9 @@ local function finish(i, t)
   local parentJSON
   if parentKeys[i] or deids[i] then
     parentJSON = tellOthers(i, id, completed, value)
+  end
+  if not completed then
+    try('HDEL', key, 'defa') -- now: BullMQ lets a job become its own parent, which its failure is to fail
   end
   if not collect(list, id, t.rule) then
     if parentKeys[i] then
