@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -222,57 +221,4 @@ func (i *invariants) counters() {
 			i.broken("%s has %d minutes of which %d are kept", which, len(kept), metricsKept)
 		}
 	}
-}
-
-// TestInvariantsAreSeen breaks a queue in many ways, each of which the checker must see.
-func TestInvariantsAreSeen(t *testing.T) {
-	eachWorld(t, func(w *world) {
-		l := w.fresh()
-		l.nodeAdds(args{"name": "a"}, args{"name": "b", "opts": args{"priority": 3}}, args{"name": "c", "opts": args{"delay": 3_600_000}})
-		checkInvariants(w.t, w.rdb, l.base.String())
-		ctx, key := w.ctx, l.key
-		for _, damage := range []struct {
-			want string
-			do   func()
-			undo func()
-		}{
-			{"job 1 is in wait and in active", func() { w.rdb.LPush(ctx, key("active"), "1") }, func() { w.rdb.Del(ctx, key("active")) }},
-			{"job 9 in failed has no name", func() { w.rdb.ZAdd(ctx, key("failed"), redis.Z{Member: "9"}) }, func() { w.rdb.Del(ctx, key("failed")) }},
-			{"job 2 is lost", func() { w.rdb.ZRem(ctx, key("prioritized"), "2") }, func() { w.rdb.ZAdd(ctx, key("prioritized"), redis.Z{Member: "2", Score: 3<<32 + 1}) }},
-			{"opts of job 1", func() { w.rdb.HSet(ctx, key("1"), "opts", "null") }, func() { w.rdb.HSet(ctx, key("1"), "opts", "{}") }},
-			{"job 1 is locked", func() { w.rdb.Set(ctx, key("1:lock"), "x", 0) }, func() { w.rdb.Del(ctx, key("1:lock")) }},
-			{"job 1 waits with priority 4", func() { w.rdb.HSet(ctx, key("1"), "priority", 4) }, func() { w.rdb.HSet(ctx, key("1"), "priority", 0) }},
-			{"job 1 in wait has delay 5", func() { w.rdb.HSet(ctx, key("1"), "delay", 5) }, func() { w.rdb.HSet(ctx, key("1"), "delay", 0) }},
-			{"the counter stands at 0", func() { w.rdb.Del(ctx, key("pc")) }, func() { w.rdb.Set(ctx, key("pc"), 1, 0) }},
-			{"the marker is map[1", func() { w.rdb.ZRem(ctx, key("marker"), "0") }, func() { w.rdb.ZAdd(ctx, key("marker"), redis.Z{Member: "0"}) }},
-			{"a job is due", func() { w.rdb.ZRem(ctx, key("marker"), "1") }, func() { w.rdb.ZAdd(ctx, key("marker"), redis.Z{Member: "1", Score: 1}) }},
-			{"job 1 in wait has an outcome", func() { w.rdb.HSet(ctx, key("1"), "finishedOn", 5) }, func() { w.rdb.HDel(ctx, key("1"), "finishedOn") }},
-			{"beyond the counter", func() { w.rdb.Set(ctx, key("id"), 2, 0) }, func() { w.rdb.Set(ctx, key("id"), 3, 0) }},
-			{"limiter does not expire", func() { w.rdb.Set(ctx, key("limiter"), 2, 0) }, func() { w.rdb.Del(ctx, key("limiter")) }},
-			{"deduplication id d", func() { w.rdb.Set(ctx, key("de:d"), "1", 0) }, func() { w.rdb.Del(ctx, key("de:d")) }},
-			{"job 3 is due at", func() { w.rdb.ZAdd(ctx, key("delayed"), redis.Z{Member: "3", Score: 1 << 52}) }, nil},
-		} {
-			damage.do()
-			seen := &complaints{TB: w.t}
-			checkInvariants(seen, w.rdb, l.base.String())
-			if !slices.ContainsFunc(seen.all, func(text string) bool { return strings.Contains(text, damage.want) }) {
-				w.t.Errorf("not seen: %s; but %q", damage.want, seen.all)
-			}
-			if damage.undo != nil {
-				damage.undo()
-			}
-		}
-	})
-}
-
-// complaints gathers what a test would have failed with.
-type complaints struct {
-	testing.TB
-	all []string
-}
-
-func (c *complaints) Helper() {}
-
-func (c *complaints) Errorf(format string, with ...any) {
-	c.all = append(c.all, fmt.Sprintf(format, with...))
 }

@@ -158,16 +158,16 @@ func weClaim(p *program) error {
 		r.Limiter = &queue.Limiter{Max: 2, Duration: 20 * time.Millisecond}
 	}
 	claimed, err := p.q.Claim(p.w.ctx, r)
+	// The counter of priorities starts again when a claim finds none.
+	if p.idle() && err == nil && claimed.Wait == (queue.Wait{NextDelayed: claimed.Wait.NextDelayed}) && len(claimed.Jobs)+len(claimed.Dropped) < r.N &&
+		p.w.rdb.Exists(p.w.ctx, p.key("pc")).Val() == 1 {
+		p.fail("a claim found %s empty and left the counter of priorities", p.base)
+	}
 	for i := range claimed.Jobs {
 		job := &claimed.Jobs[i]
 		p.hold(grip{id: job.ID, token: r.Token, job: job})
 		_, err := p.q.ContinueSchedule(p.w.ctx, *job, cron.NextRun)
 		p.ok(err)
-	}
-	// The counter of priorities starts again when a claim finds none.
-	if p.idle() && err == nil && claimed.Wait == (queue.Wait{NextDelayed: claimed.Wait.NextDelayed}) && len(claimed.Jobs)+len(claimed.Dropped) < r.N &&
-		p.w.rdb.Exists(p.w.ctx, p.key("pc")).Val() == 1 {
-		p.fail("a claim found %s empty and left the counter of priorities", p.base)
 	}
 	return p.refused(nil, err)
 }
