@@ -32,9 +32,10 @@ const (
 	silentRelease
 	// bothLists: BullMQ 5 adds to paused what version 6 adds to wait.
 	bothLists
-	// placeFreed: what frees a place under the queue's limit, or raises the limit, wakes nobody; what was added while all
-	// places were taken has no marker yet, and a worker that found all taken has the one there was.
-	placeFreed
+	// unmarked: what frees a place under the queue's limit, or raises the limit, wakes nobody; what was added while all
+	// places were taken has no marker yet, and a worker that found all taken has the one there was. Nor does a prioritized
+	// job that is given back wake anybody.
+	unmarked
 	// childAgain: a child that is added again under the same id, or attached again, is pending beside the outcome that it
 	// had, and may get another one. The id is that of the parent, a space, and the child's key.
 	childAgain
@@ -48,7 +49,7 @@ const (
 
 func (k known) String() string {
 	return []string{
-		"a priority in wait", "a delay kept", "a marker taken", "a ghost", "a lost job", "a silent release", "both lists", "a place freed", "a child again", "a next job kept", "a suspicion", "no children",
+		"a priority in wait", "a delay kept", "a marker taken", "a ghost", "a lost job", "a silent release", "both lists", "no marker", "a child again", "a next job kept", "a suspicion", "no children",
 	}[k]
 }
 
@@ -290,7 +291,7 @@ func (i *invariants) marker() {
 			i.broken("the queue is paused and its marker says that a job may be there")
 		}
 	case i.maxed() || i.connected():
-	case i.waiting() > 0 && (!ready || now != 0) && !i.excused(placeFreed, ""):
+	case i.waiting() > 0 && (!ready || now != 0) && !i.excused(unmarked, ""):
 		i.broken("%d jobs wait, the marker is %v", i.waiting(), i.zsets["marker"])
 	}
 	if len(i.zsets["delayed"]) == 0 || !i.delaysAnnounced() || i.connected() {

@@ -136,9 +136,9 @@ func (p *program) nodeBroke(l *place, c *contents, k known, id string) bool {
 		return p.did("drain") && slices.Contains(append(c.lists["wait"], c.lists["paused"]...), id)
 	case lost:
 		return p.did("drain") && c.has(id, "rjk")
-	case placeFreed:
+	case unmarked:
 		freed := p.nodeAt || p.did("finish", "clean", "remove", "obliterate")
-		return c.has("meta", "concurrency") && freed || p.did("limit")
+		return c.has("meta", "concurrency") && freed || p.did("limit") || freed && l.givenBack(c)
 	case childAgain:
 		return p.did("add-child")
 	case nextKept:
@@ -147,6 +147,16 @@ func (p *program) nodeBroke(l *place, c *contents, k known, id string) bool {
 		return p.did("remove", "clean") && len(c.hashes[id]) == 0
 	case bothLists:
 		return len(p.peers) > 1 && c.paused()
+	}
+	return false
+}
+
+// givenBack reports whether a prioritized job was active last.
+func (l *place) givenBack(c *contents) bool {
+	for id := range c.zsets["prioritized"] {
+		if l.fresh(c, id).last.prev == "active" {
+			return true
+		}
 	}
 	return false
 }
@@ -169,7 +179,7 @@ func (p *program) dropExcuses(l *place, c *contents) {
 	maps.DeleteFunc(l.excused[suspected], func(id string, _ bool) bool { return !c.sets["stalled"][id] })
 	maps.DeleteFunc(l.excused[nextKept], func(id string, _ bool) bool { return len(c.hashes["dn:"+id]) == 0 })
 	if _, ready := c.zsets["marker"]["0"]; ready {
-		delete(l.excused, placeFreed)
+		delete(l.excused, unmarked)
 	}
 }
 
