@@ -39,7 +39,8 @@ const (
 	// childAgain: a child that is added again under the same id, or attached again, is pending beside the outcome that it
 	// had, and may get another one. The id is that of the parent, a space, and the child's key.
 	childAgain
-	// nextKept: a next job is kept for a deduplication id; adding another with a time to live makes the id expire.
+	// nextKept: a next job is kept for a deduplication id; adding another with a time to live makes the id expire,
+	// and freeing the id leaves the next job.
 	nextKept
 	// suspected: the removal of an active job leaves it among those that may have stalled, for the next one of its id.
 	suspected

@@ -142,7 +142,8 @@ func (p *program) nodeBroke(l *place, c *contents, k known, id string) bool {
 	case childAgain:
 		return p.did("add-child")
 	case nextKept:
-		return p.did("deduplicate") && c.ttls["de:"+id]
+		_, owned := c.texts["de:"+id]
+		return p.did("deduplicate") && (c.ttls["de:"+id] || !owned) || p.did("free-deduplication") && !owned
 	case suspected:
 		return p.did("remove", "clean") && len(c.hashes[id]) == 0
 	case bothLists:
