@@ -132,6 +132,27 @@ func TestInvariantsAreSeen(t *testing.T) {
 	})
 }
 
+// What our engine breaks is never forgiven, whatever it looks like.
+func TestOnlyNodeIsForgiven(t *testing.T) {
+	t.Parallel()
+	c := &contents{
+		hashes: map[string]map[string]string{"meta": {"paused": "1"}, "1": {"rjk": "s", "delay": "5"}},
+		lists:  map[string][]string{"wait": {"1"}},
+		events: []redis.XMessage{
+			{ID: "5-0", Values: map[string]any{"event": "waiting-children", "jobId": "1"}},
+			{ID: "5-1", Values: map[string]any{"event": "waiting", "jobId": "1", "prev": "delayed"}},
+			{ID: "5-2", Values: map[string]any{"event": "waiting", "jobId": "1", "prev": "waiting-children"}},
+		},
+	}
+	l := &place{excused: map[known]map[string]bool{}}
+	for k := priorityInWait; k <= childless; k++ {
+		p := &program{arena: &arena{}, since: map[string]bool{}}
+		if p.excuse(l, c, k, "1") {
+			t.Errorf("%v is forgiven although Node did nothing", k)
+		}
+	}
+}
+
 // complaints gathers what a test would have failed with.
 type complaints struct {
 	testing.TB

@@ -124,7 +124,7 @@ func (p *program) nodeBroke(l *place, c *contents, k known, id string) bool {
 		case "waiting-children":
 			return removes
 		case "active":
-			return f.stalled // ours does as Node does
+			return f.stalled // ours recovers as Node does: in front of everything, whatever the priority
 		}
 		// While the queue is paused each version looks in its own list for the job.
 		return silent(c, id) && removes || len(p.peers) > 1 && p.did("change-priority") && c.paused()
