@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/qctl/qctl/internal/queue"
 )
 
@@ -127,13 +129,14 @@ func (p *program) nodeBroke(l *place, c *contents, k known, id string) bool {
 			return f.stalled // ours recovers as Node does: in front of everything, whatever the priority
 		}
 		// While the queue is paused each version looks in its own list for the job.
-		return silent(c, id) && removes || len(p.peers) > 1 && p.did("change-priority") && c.paused()
+		return silent(c, id) && removes || len(p.peers) > 1 && p.did("change-priority") && l.wasPaused(c)
 	case silentRelease:
 		return removes
 	case markerTaken:
 		return false
 	case ghost:
-		return p.did("drain") && slices.Contains(append(c.lists["wait"], c.lists["paused"]...), id)
+		// A worker of Node's runs it, and may end it.
+		return p.did("drain") && (p.nodeAt || p.did("claim") || slices.Contains(append(c.lists["wait"], c.lists["paused"]...), id))
 	case lost:
 		return p.did("drain") && c.has(id, "rjk")
 	case unmarked:
@@ -150,6 +153,13 @@ func (p *program) nodeBroke(l *place, c *contents, k known, id string) bool {
 		return len(p.peers) > 1 && c.paused()
 	}
 	return false
+}
+
+// wasPaused reports whether the queue is paused, or has been since the last look.
+func (l *place) wasPaused(c *contents) bool {
+	return c.paused() || slices.ContainsFunc(c.events[min(len(l.events), len(c.events)):], func(e redis.XMessage) bool {
+		return e.Values["event"] == "resumed"
+	})
 }
 
 // givenBack reports whether a prioritized job was active last.
