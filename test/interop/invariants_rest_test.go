@@ -172,7 +172,7 @@ func (i *invariants) stream() {
 		before := seen[id]
 		switch kind {
 		case "active":
-			if before != "waiting" && before != "" && !(before == "waiting-children" && i.excused(silentRelease, id)) {
+			if before != "waiting" && before != "" && (before != "waiting-children" || !i.excused(silentRelease, id)) {
 				i.broken("job %s became active after %q", id, before)
 			}
 		case "completed", "failed":

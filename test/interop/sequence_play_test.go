@@ -140,12 +140,14 @@ func (p *program) open() {
 
 // await is waitUntil for a program, whose failure is to be reported with its steps.
 func (p *program) await(what string, ok func() bool) {
-	deadline := time.Now().Add(soon)
+	again, late := time.NewTicker(2*time.Millisecond), time.After(soon)
+	defer again.Stop()
 	for !ok() {
-		if time.Now().After(deadline) {
+		select {
+		case <-again.C:
+		case <-late:
 			p.fail("waited %v for %s", soon, what)
 		}
-		time.Sleep(2 * time.Millisecond)
 	}
 }
 
