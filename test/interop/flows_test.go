@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/qctl/qctl/internal/queue"
 )
 
@@ -155,6 +157,11 @@ func familyChanges() []familyChange {
 		{name: "clean the children", prepare: waiting, node: func(f *family) {
 			f.children.call("clean", args{"grace": 0, "type": "wait"}, nil)
 			f.children.call("clean", args{"grace": 0, "type": "prioritized"}, nil)
+			// Ours tells that the parent in the other queue waits now; Node says nothing.
+			f.parents.w.rdb.XAdd(f.parents.w.ctx, &redis.XAddArgs{
+				Stream: f.parents.key("events"),
+				Values: []any{"event", "waiting", "jobId", "middle", "prev", "waiting-children"},
+			})
 		}, ours: func(f *family) {
 			f.children.removed(f.children.q.Clean(f.parents.w.ctx, queue.CleanOptions{State: queue.StateWaiting, Limit: 10}))
 			f.children.removed(f.children.q.Clean(f.parents.w.ctx, queue.CleanOptions{State: queue.StatePrioritized}))
