@@ -195,6 +195,17 @@ func TestClaimCutShortIsNotEmpty(t *testing.T) {
 	})
 }
 
+// Nor must that of a window that ends in this moment, or that somebody made endless.
+func TestClaimCutShortAtTheEndOfAWindow(t *testing.T) {
+	onEach(t, func(e *env) {
+		e.addIDs("a", "b", "c")
+		e.must(e.rdb.Set(e.ctx, e.key("limiter"), 1, 0).Err())
+		claimed := e.claimed(queue.ClaimRequest{N: 2, Token: "t", Limiter: &queue.Limiter{Max: 2, Duration: time.Minute}})
+		same(e, "jobs", 1, len(claimed.Jobs))
+		same(e, "wait", queue.Wait{RateLimited: time.Millisecond}, claimed.Wait)
+	})
+}
+
 // promotable adds a waiting job, and delayed ones of which late is not due.
 func (e *env) promotable() (dump map[string]string, seen int) {
 	e.t.Helper()

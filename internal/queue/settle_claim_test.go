@@ -39,6 +39,38 @@ func TestSettleAndClaim(t *testing.T) {
 	})
 }
 
+// A place that is freed under a limit is nobody's until somebody is woken, unless it is taken in the same step.
+func TestSettleWakesForAFreePlace(t *testing.T) {
+	onEach(t, func(e *env) {
+		for _, c := range []struct {
+			name                   string
+			limit, active, waiting int
+			priority               int
+			token, want            string
+		}{
+			{"freed", 2, 2, 1, 0, "tok", "0=0"},
+			{"freed for a prioritized job", 2, 2, 1, 3, "tok", "0=0"},
+			{"still full", 1, 2, 1, 0, "tok", ""},
+			{"nothing waits", 2, 2, 0, 0, "tok", ""},
+			{"nothing ended", 2, 1, 1, 0, "another", ""},
+			{"no limit: the marker of the last claim stands", 0, 1, 1, 0, "tok", ""},
+		} {
+			e := e.fork()
+			first := e.running(c.active)[0].ID
+			if c.limit > 0 {
+				e.must(e.q.SetConcurrency(e.ctx, &c.limit))
+			}
+			for range c.waiting {
+				e.add(queue.NewJob{Name: "n", Opts: queue.JobOptions{Priority: c.priority}})
+			}
+			e.must(e.rdb.Del(e.ctx, e.key("marker")).Err())
+			_, err := e.q.Settle(e.ctx, []queue.Outcome{{Kind: queue.Complete, ID: first, Token: c.token}}, queue.SettleOptions{})
+			e.must(err)
+			same(e, c.name, c.want, e.dump()["marker"])
+		}
+	})
+}
+
 // A queue is drained when a claim has found nothing, now and later.
 func TestSettleAndClaimNothing(t *testing.T) {
 	one := 1

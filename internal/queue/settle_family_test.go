@@ -256,6 +256,18 @@ func TestSettleChildOfAnotherQueue(t *testing.T) {
 	})
 }
 
+// BullMQ attaches an existing job to any parent, also to itself.
+func TestSettleAJobThatIsItsOwnParent(t *testing.T) {
+	onEach(t, func(e *env) {
+		e.addIDs("own")
+		e.hash("own", "parentKey", e.key("own"), "parent", fmt.Sprintf(`{"id":"own","queueKey":"%s","fpof":true}`, e.base))
+		e.must(e.rdb.SAdd(e.ctx, e.key("own:dependencies"), e.key("own")).Err())
+		e.finish(queue.Fail)
+		same(e, "failed", "own=1795312800000", e.dump()["failed"])
+		same(e, "still to be failed", false, e.rdb.HExists(e.ctx, e.key("own"), "defa").Val())
+	})
+}
+
 // The last children of one batch release their parent once.
 func TestSettleAllChildrenTogether(t *testing.T) {
 	onEach(t, func(e *env) {

@@ -247,6 +247,48 @@ func TestCleanAndParents(t *testing.T) {
 	})
 }
 
+// A parent in another queue is released by whatever takes its last child away: in its own line, no longer delayed, and
+// its own queue tells of it.
+func TestTheLastChildOfAnotherQueueGoes(t *testing.T) {
+	ways := map[string]func(e *env) error{
+		"remove": func(e *env) error { _, err := e.q.Remove(e.ctx, []string{"c"}, queue.RemoveOptions{}); return err },
+		"clean": func(e *env) error {
+			_, err := e.q.Clean(e.ctx, queue.CleanOptions{State: queue.StateWaiting})
+			return err
+		},
+		"drain": func(e *env) error { _, err := e.q.Drain(e.ctx, queue.DrainOptions{}); return err },
+	}
+	for name, take := range ways {
+		for _, c := range []struct {
+			priority, delay int
+			prioritized     string
+			wait            string
+		}{{0, 0, "", "p before"}, {0, 60000, "", "p before"}, {2, 60000, "p=8589934593", "before"}} {
+			t.Run(fmt.Sprintf("%s, priority %d, delay %d", name, c.priority, c.delay), func(t *testing.T) {
+				onEach(t, func(e *env) {
+					parents := e.fork()
+					parents.addIDs("before")
+					parents.hash("p", "name", "n", "timestamp", start, "priority", c.priority, "delay", c.delay)
+					parents.fill("waiting-children", "p")
+					e.addIDs("c")
+					e.hash("c", "parentKey", parents.key("p"), "parent", fmt.Sprintf(`{"id":"p","queueKey":"%s"}`, parents.base))
+					e.must(e.rdb.SAdd(e.ctx, parents.key("p:dependencies"), e.key("c")).Err())
+					e.must(e.rdb.Del(e.ctx, parents.key("marker")).Err())
+					seen := len(parents.events())
+					e.must(take(e))
+					after := parents.dump()
+					same(e, "children and parents that wait for them", "", e.dump()["c"]+after["p:dependencies"]+after["waiting-children"])
+					same(e, "prioritized", c.prioritized, after["prioritized"])
+					same(e, "wait, its front first", strings.Fields(c.wait), parents.ids("wait"))
+					same(e, "delay", "0", e.rdb.HGet(e.ctx, parents.key("p"), "delay").Val())
+					same(e, "marker", "0=0", after["marker"])
+					same(e, "events", []string{"waiting jobId=p prev=waiting-children"}, parents.newEvents(seen))
+				})
+			})
+		}
+	}
+}
+
 func keysOf(m map[string]string) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {

@@ -58,16 +58,21 @@ type start struct {
 // nodeWorks starts a worker in the peer.
 func (l *line) nodeWorks(s setup) *hand {
 	l.w.t.Helper()
+	return l.nodeWorksBy(l.w.peer, s)
+}
+
+func (l *line) nodeWorksBy(by *peer, s setup) *hand {
+	l.w.t.Helper()
 	id := fmt.Sprintf("w%d", l.w.names.Add(1))
 	orders := args{"worker": id, "opts": s}
 	if s.Behaviors != nil {
 		orders["behaviors"] = s.Behaviors
 	}
-	l.call("startWorker", orders, nil)
+	by.call("startWorker", l.with(orders), nil)
 	return &hand{
-		stop: sync.OnceFunc(func() { l.w.peer.call("stopWorker", args{"worker": id}, nil) }),
+		stop: sync.OnceFunc(func() { by.call("stopWorker", args{"worker": id}, nil) }),
 		release: func() {
-			l.w.peer.call("release", args{"worker": id}, nil)
+			by.call("release", args{"worker": id}, nil)
 		},
 	}
 }

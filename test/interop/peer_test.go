@@ -240,6 +240,13 @@ func (p *peer) notices() []notice {
 	return slices.Clone(p.unread)
 }
 
+// forgetNotices drops what no waitFor has taken.
+func (p *peer) forgetNotices() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.unread = nil
+}
+
 // report describes what the peer has said, for a test about to fail.
 func (p *peer) report() string {
 	unread, err := json.Marshal(p.notices())

@@ -48,6 +48,13 @@ export function once(make) {
     return made.get(key);
   };
   get.all = () => [...made.values()];
+  // drop forgets and returns the values whose keys match.
+  get.drop = (matches) => {
+    const keys = [...made.keys()].filter(matches);
+    const values = keys.map((key) => made.get(key));
+    keys.forEach((key) => made.delete(key));
+    return values;
+  };
   return get;
 }
 
@@ -178,6 +185,12 @@ export function queueOps(peer) {
     getIgnoredChildrenFailures: onJob('getIgnoredChildrenFailures'),
     removeChildDependency: onJob('removeChildDependency'),
     removeUnprocessedChildren: onJob('removeUnprocessedChildren'),
+
+    // closeQueue ends the objects of one queue; the next request opens it anew, which writes the version to it again.
+    closeQueue: async (r) => {
+      const mine = queues.drop((key) => JSON.parse(key)[0] === r.queue);
+      await Promise.allSettled(mine.map((queue) => queue.close()));
+    },
 
     // waitUntilFinished answers with the return value, or with the failed reason as an error.
     waitUntilFinished: async (r) => {

@@ -1,7 +1,7 @@
 // Workers whose handler is described in JSON, and event streams, both reported as notifications.
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { jobView } from './queues.mjs';
+import { jobView, once } from './queues.mjs';
 
 // perform plays one job. What it does is taken from job.data.do if that is an object, else from the worker's
 // behaviors under the job's name, else from those under "*", else nothing is done and null is returned. Steps run
@@ -112,6 +112,67 @@ function startQueueEvents(peer, request, lastEventId) {
   return stream;
 }
 
+// handOps take and end jobs one by one, as a program does that calls a Worker's methods itself. A job that this
+// process took ends as the object that the worker gave; any other, also one that a client in another language took,
+// as the object that the queue gives.
+function handOps(peer) {
+  const { bullmq, notify } = peer;
+  const taken = new Map();
+  const keyOf = (r) => JSON.stringify([r.queue, r.prefix, r.jobId]);
+
+  const hands = once((queue, prefix, opts) => {
+    const worker = new bullmq.Worker(queue, null, {
+      ...opts,
+      name: 'hand',
+      connection: { url: peer.url },
+      ...(prefix ? { prefix } : {}),
+    });
+    worker.on('error', (err) => notify('workerError', { worker: 'hand', queue, message: err.message }));
+    return worker;
+  });
+  peer.onQuit.push(() => Promise.allSettled(hands.all().map((worker) => worker.close(true))));
+
+  const take = async (r) => taken.get(keyOf(r)) ?? (await peer.queue(r).getJob(r.jobId));
+  const endings = {
+    complete: (job, r) => job.moveToCompleted(r.value ?? null, r.token, false),
+    fail: (job, r) => job.moveToFailed(new Error(r.reason), r.token, false),
+    giveUp: (job, r) => job.moveToFailed(new bullmq.UnrecoverableError(r.reason), r.token, false),
+    postpone: (job, r) => job.moveToDelayed(Date.now() + r.ms, r.token),
+    giveBack: (job, r) => job.moveToWait(r.token),
+    waitForChildren: (job, r) => job.moveToWaitingChildren(r.token),
+  };
+
+  return {
+    // claimJob answers with a job, or null if there is none to be had now. "opts" are a worker's.
+    claimJob: async (r) => {
+      const worker = hands(JSON.stringify([r.queue, r.prefix, r.opts]), r.queue, r.prefix, r.opts);
+      const job = await worker.getNextJob(r.token, { block: false });
+      if (!job) {
+        return null;
+      }
+      taken.set(keyOf({ ...r, jobId: job.id }), job);
+      return jobView(job);
+    },
+    // endJob ends a job "how", one of endings.
+    endJob: async (r) => {
+      const job = await take(r);
+      taken.delete(keyOf(r));
+      if (!job) {
+        throw new Error(`job ${r.jobId} not found`);
+      }
+      await endings[r.how](job, r);
+    },
+    extendLock: async (r) => {
+      const job = await take(r);
+      return job ? job.extendLock(r.token, r.ms) : 0;
+    },
+    closeHands: async (r) => {
+      const mine = hands.drop((key) => JSON.parse(key)[0] === r.queue);
+      await Promise.allSettled(mine.map((worker) => worker.close(true)));
+    },
+  };
+}
+
 export function workerOps(peer) {
   const workers = new Map();
   const streams = new Map();
@@ -138,6 +199,8 @@ export function workerOps(peer) {
   });
 
   return {
+    ...handOps(peer),
+
     // startWorker answers when the worker is connected. "worker" names it in later requests and notifications;
     // "opts" are BullMQ's worker options (concurrency, lockDuration, stalledInterval, maxStalledCount, name,
     // limiter, metrics, removeOnComplete, ...); "behaviors" maps a job name or "*" to the steps of perform.

@@ -198,7 +198,6 @@ local function finish(i, t)
   else
     list, valueField = 'failed', 'failedReason'
     stored = try('HSET', key, valueField, value, 'finishedOn', stamp, 'atm', atm, 'stacktrace', t.stacktrace)
-    try('HDEL', key, 'defa')
   end
   if type(stored) ~= 'number' then
     setAside(q, id, now)
@@ -207,6 +206,9 @@ local function finish(i, t)
   local parentJSON
   if parentKeys[i] or deids[i] then
     parentJSON = tellOthers(i, id, completed, value)
+  end
+  if not completed then
+    try('HDEL', key, 'defa') -- now: BullMQ lets a job become its own parent, which its failure is to fail
   end
   if not collect(list, id, t.rule) then
     if parentKeys[i] then
@@ -276,6 +278,10 @@ if n > 0 then
     now = now, stamp = stamp, n = n, token = ARGV[3], lock = ARGV[4],
     max = tonumber(ARGV[5]), duration = tonumber(ARGV[6]), worker = ARGV[7],
   })
+end
+-- A place under the queue's limit is free, and no claim of ours tells the others.
+if n == 0 and q.concurrency and #settled > 0 and call('LLEN', q.wait) + call('ZCARD', q.prioritized) > 0 then
+  wake(q)
 end
 if wakeDelayed and (n == 0 or #claimed[1] == 0) then
   wakeForDelayed(q)

@@ -60,6 +60,8 @@ local function recover(id)
   else
     call('HSET', key, 'stc', stalls)
   end
+  -- In front of everything, a prioritized job too, as BullMQ does: it was first
+  -- once already.
   call('RPUSH', target(q), id)
   emit(q, 'waiting', 'jobId', id, 'prev', 'active')
   emit(q, 'stalled', 'jobId', id)

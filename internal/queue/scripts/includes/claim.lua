@@ -168,7 +168,7 @@ local function claim(q, want)
   if reply.counted > 0 and max then
     local window = countStarts(q, want, reply.counted)
     if state == 'limited' then
-      limited = window
+      limited = math.max(1, window) -- 0 would say that nothing is left
     end
   end
   if #reply.jobs > 0 then

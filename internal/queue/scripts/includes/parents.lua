@@ -129,9 +129,13 @@ local function unref(q, childKey, parentKey, parentJSON, hard, depth)
     deleteJobs(p.base, { id })
     return
   end
-  call('RPUSH', target(p), id)
-  wake(p)
-  if not hard then
-    emit(p, 'waiting', 'jobId', id, 'prev', 'waiting-children')
+  -- BullMQ forgets the parent's priority here and keeps its delay, and says
+  -- nothing of a parent in another queue.
+  local job = call('HMGET', parentKey, 'priority', 'delay')
+  if (tonumber(job[2] or '') or 0) ~= 0 then
+    call('HSET', parentKey, 'delay', 0)
   end
+  enqueue(p, id, tonumber(job[1] or '') or 0, 'RPUSH')
+  wake(p)
+  emit(p, 'waiting', 'jobId', id, 'prev', 'waiting-children')
 end
