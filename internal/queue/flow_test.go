@@ -203,7 +203,7 @@ func TestAddFlowBounds(t *testing.T) {
 			heavy.Children[len(heavy.Children)-1].Job.Data = []byte(`"` + strings.Repeat("x", 1<<20) + `"`)
 		}
 		for says, flow := range map[string]queue.FlowJob{
-			"more than 10000 jobs": wide, "more than 100 generations": deep, "more than 16777216 bytes": heavy,
+			"more than 10001 jobs": wide, "more than 100 generations": deep, "more than 16777216 bytes": heavy,
 		} {
 			if _, err := e.client.AddFlow(e.ctx, flow); !errors.Is(err, queue.ErrTooLarge) || !strings.Contains(err.Error(), says) {
 				e.t.Errorf("error: %v, want %q", err, says)

@@ -144,7 +144,7 @@ func TestOnlyNodeIsForgiven(t *testing.T) {
 			{ID: "5-2", Values: map[string]any{"event": "waiting", "jobId": "1", "prev": "waiting-children"}},
 		},
 	}
-	l := &place{excused: map[known]map[string]bool{}}
+	l := &site{excused: map[known]map[string]bool{}}
 	for k := priorityInWait; k <= childless; k++ {
 		p := &program{arena: &arena{}, since: map[string]bool{}}
 		if p.excuse(l, c, k, "1") {

@@ -163,7 +163,7 @@ func nodeDeduplicates(p *program) error {
 }
 
 // idOf chooses a job of a queue, first of all one that is in hand.
-func (p *program) idOf(l *place) string {
+func (p *program) idOf(l *site) string {
 	if len(l.held) > 0 && p.pick(2) == 0 {
 		return l.held[p.pick(len(l.held))].id
 	}
@@ -180,7 +180,7 @@ func (p *program) childOption() string {
 // flow draws a tree, over both queues.
 func (p *program) flow(depth int) args {
 	p.named++
-	l := p.place
+	l := p.site
 	if p.pick(3) == 0 {
 		l = p.queues[p.pick(2)]
 	}

@@ -86,7 +86,7 @@ func handOperations() []operation {
 		if h := p.hands[who]; h != nil {
 			h.stop()
 			delete(p.hands, who)
-			p.sureFrom = p.newestEvent(p.place)
+			p.sureFrom = p.newestEvent(p.site)
 			if p.idle() {
 				p.rest()
 			}

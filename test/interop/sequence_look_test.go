@@ -61,7 +61,7 @@ func (p *program) look() {
 
 // excuse lets through what Node broke since the last look, as the wire description says that it does, and what it
 // broke before.
-func (p *program) excuse(l *place, c *contents, k known, id string) bool {
+func (p *program) excuse(l *site, c *contents, k known, id string) bool {
 	if l.excused[k][id] {
 		return true
 	}
@@ -88,7 +88,7 @@ type fresh struct {
 	released bool // it waits for no children any more, with or without a word
 }
 
-func (l *place) fresh(c *contents, id string) (f fresh) {
+func (l *site) fresh(c *contents, id string) (f fresh) {
 	before := ""
 	for n, e := range c.events {
 		if e.Values["jobId"] != id {
@@ -111,7 +111,7 @@ func (l *place) fresh(c *contents, id string) (f fresh) {
 }
 
 // nodeBroke: what it did, and the newest events of the job, must both speak for it.
-func (p *program) nodeBroke(l *place, c *contents, k known, id string) bool {
+func (p *program) nodeBroke(l *site, c *contents, k known, id string) bool {
 	f := l.fresh(c, id)
 	removes := p.did("remove", "clean", "drain", "obliterate", "finish", "remove-unprocessed", "detach", "schedule", "unschedule", "deduplicate") || p.nodeAt
 	switch k {
@@ -156,14 +156,14 @@ func (p *program) nodeBroke(l *place, c *contents, k known, id string) bool {
 }
 
 // wasPaused reports whether the queue is paused, or has been since the last look.
-func (l *place) wasPaused(c *contents) bool {
+func (l *site) wasPaused(c *contents) bool {
 	return c.paused() || slices.ContainsFunc(c.events[min(len(l.events), len(c.events)):], func(e redis.XMessage) bool {
 		return e.Values["event"] == "resumed"
 	})
 }
 
 // givenBack reports whether a prioritized job was active last.
-func (l *place) givenBack(c *contents) bool {
+func (l *site) givenBack(c *contents) bool {
 	for id := range c.zsets["prioritized"] {
 		if l.fresh(c, id).last.prev == "active" {
 			return true
@@ -179,7 +179,7 @@ func silent(c *contents, id string) bool {
 }
 
 // dropExcuses forgets those that no longer have a reason: what is broken anew needs a new one.
-func (p *program) dropExcuses(l *place, c *contents) {
+func (p *program) dropExcuses(l *site, c *contents) {
 	maps.DeleteFunc(l.excused[delayKept], func(id string, _ bool) bool { return c.number(id, "delay") == 0 })
 	maps.DeleteFunc(l.excused[priorityInWait], func(id string, _ bool) bool {
 		return !slices.Contains(c.lists["wait"], id) && !slices.Contains(c.lists["paused"], id)
@@ -215,7 +215,7 @@ func (p *program) rest() {
 	}
 }
 
-func (p *program) newestEvent(l *place) string {
+func (p *program) newestEvent(l *site) string {
 	entries := p.w.rdb.XRevRangeN(p.w.ctx, l.key("events"), "+", "-", 1).Val()
 	if len(entries) == 0 {
 		return "0-0"
@@ -224,7 +224,7 @@ func (p *program) newestEvent(l *place) string {
 }
 
 // sameCounts asks both sides how many jobs are where.
-func (p *program) sameCounts(l *place) {
+func (p *program) sameCounts(l *site) {
 	ours := l.ourCounts()
 	for _, one := range p.peers {
 		var node map[string]int
@@ -246,18 +246,18 @@ var expectedComplaint = regexp.MustCompile(`has pending dependencies|has at leas
 func (p *program) finish() {
 	p.peer = p.peers[0]
 	p.rest()
-	for _, p.place = range p.queues {
+	for _, p.site = range p.queues {
 		p.letGo()
 		p.ok(p.q.SetConcurrency(p.w.ctx, nil))
 		p.ok(p.q.SetRate(p.w.ctx, nil))
 		p.ok(p.q.Resume(p.w.ctx))
 	}
-	for _, p.place = range p.queues {
+	for _, p.site = range p.queues {
 		for _, who := range []string{"ours", "node", "other"} {
 			p.come(who)
 		}
 	}
-	for _, p.place = range p.queues {
+	for _, p.site = range p.queues {
 		p.await("an empty queue "+p.base.String(), func() bool { return p.dry(p.queues[0]) && p.dry(p.queues[1]) })
 	}
 	p.rest()
@@ -287,7 +287,7 @@ func (p *program) letGo() {
 }
 
 // dry reports whether no job is left that is to run soon.
-func (p *program) dry(l *place) bool {
+func (p *program) dry(l *site) bool {
 	c, err := l.q.Counts(p.w.ctx)
 	p.ok(err)
 	first := p.w.rdb.ZRangeWithScores(p.w.ctx, l.key("delayed"), 0, 0).Val()
@@ -318,4 +318,4 @@ func (p *program) come(who string) {
 }
 
 // streamReset forgets the events that were read: the stream is a new one.
-func (l *place) streamReset() { l.events, l.sureFrom = nil, "0-0" }
+func (l *site) streamReset() { l.events, l.sureFrom = nil, "0-0" }

@@ -25,8 +25,8 @@ type program struct {
 	// strict looks at the queues after every step, to find the one that broke them.
 	strict bool
 
-	queues [2]*place
-	*place // of the step at work
+	queues [2]*site
+	*site // of the step at work
 	peer   *peer
 	major  int // of the peer at work
 	named  int // names given so far
@@ -36,8 +36,8 @@ type program struct {
 	nodeAt bool            // a worker of Node's was at work since then
 }
 
-// place is one of the program's two queues.
-type place struct {
+// site is one of the program's two queues.
+type site struct {
 	*line
 	ids    []string // of jobs that were added, also if they are gone by now
 	held   []grip
@@ -81,12 +81,12 @@ func (a *arena) program(steps []step, rng *rand.Rand) *program {
 	n := a.names.Add(1)
 	for i := range p.queues {
 		base := queue.KeyBase{Prefix: "bull", Name: fmt.Sprintf("q%d-%d", n, i)}
-		p.queues[i] = &place{
+		p.queues[i] = &site{
 			line:  &line{w: a.world, base: base, q: a.client.Queue(base)},
 			hands: map[string]*hand{}, sureFrom: "0-0", excused: map[known]map[string]bool{},
 		}
 	}
-	p.place = p.queues[0]
+	p.site = p.queues[0]
 	return p
 }
 
@@ -106,7 +106,7 @@ func (p *program) play() (err error) {
 			err = fmt.Errorf("%s\nafter\n\t%s", b.text, strings.Join(recent, "\n\t"))
 		}
 	}()
-	for _, p.place = range p.queues {
+	for _, p.site = range p.queues {
 		p.open()
 	}
 	if p.rng != nil {
@@ -195,7 +195,7 @@ func (p *program) do() {
 	}
 	o := operations()[at]
 	p.made = 0
-	p.place = p.queues[max(0, p.pick(6)-4)]
+	p.site = p.queues[max(0, p.pick(6)-4)]
 	p.peer = p.peers[0]
 	if s.by == "other" {
 		p.peer = p.peers[len(p.peers)-1]
@@ -281,7 +281,7 @@ func (p *program) leave() {
 	}
 }
 
-func (p *program) keysOf(l *place) map[string]bool {
+func (p *program) keysOf(l *site) map[string]bool {
 	keys := map[string]bool{}
 	for _, key := range p.w.rdb.Keys(p.w.ctx, l.base.String()+":*").Val() {
 		keys[key] = true
