@@ -159,14 +159,24 @@ func rowsOfRemovedFamilies() []row {
 	return []row{
 		{name: "remove the last child", wire: "4.20 4.0", start: []op{one}, ops: []op{mail.removes("bad", false)}},
 		{name: "remove one of two children", wire: "4.20 4.0", start: []op{two}, ops: []op{mail.removes("bad", true), mail.removes("good", true)}},
-		{name: "remove the last child under a priority and a delay", wire: "4.20 4.0", start: []op{alone(boss, args{"priority": 3, "delay": 1000}, nil)}, ops: []op{mail.removes("bad", false)}},
+		{
+			name: "remove the last child under a priority and a delay", wire: "4.20 4.0",
+			start: []op{alone(boss, args{"priority": 3, "delay": 1000}, nil)}, ops: []op{mail.removes("bad", false)},
+			kept: []kept{{id: "released-parents", differs: []string{"p:par#delay", "p:pc", "p:prioritized#par", "p:wait"}}},
+		},
 		{name: "remove a parent alone", wire: "4.20", start: []op{two}, ops: []op{boss.removes("par", false)}},
 		{name: "remove a parent of ended children with all of them", wire: "4.20", start: []op{two, mail.takes(2, "t", nil), mail.done("bad"), mail.done("good")}, ops: []op{boss.removes("par", true)}},
 		{name: "remove a parent whose child is locked", wire: "4.20 13", start: []op{two, mail.take()}, ops: []op{boss.removes("par", true)}},
 		{name: "remove a grandparent whose grandchild is locked", wire: "4.20 13", start: []op{deep, mail.take()}, ops: []op{boss.removes("root", true)}},
-		{name: "clean the last child", wire: "4.21 4.0", start: []op{one}, ops: []op{mail.cleans("waiting", 0, 0)}},
+		{
+			name: "clean the last child", wire: "4.21 4.0", start: []op{one}, ops: []op{mail.cleans("waiting", 0, 0)},
+			kept: []kept{{id: "released-parents", differs: []string{"p:events waiting par"}}},
+		},
 		{name: "clean children in the parent's queue", wire: "4.21 4.0", start: []op{same}, ops: []op{mail.cleans("waiting", 0, 0)}},
-		{name: "drain children", wire: "4.22 4.0", start: []op{deep}, ops: []op{mail.drains(false)}},
+		{
+			name: "drain children", wire: "4.22 4.0", start: []op{deep}, ops: []op{mail.drains(false)},
+			kept: []kept{{id: "released-parents", differs: []string{"p:events waiting middle"}}},
+		},
 		{name: "drain children in the parent's queue", wire: "4.22 4.0", start: []op{same}, ops: []op{mail.drains(true)}},
 	}
 }
