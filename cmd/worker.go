@@ -339,6 +339,18 @@ func rateText(l *queue.Limiter) string {
 	return fmt.Sprintf("%d/%s", l.Max, l.Duration)
 }
 
+// withoutEscapes shows the escape characters of a value, which the handler for
+// terminals takes for colours of ours.
+func withoutEscapes(_ []string, attr slog.Attr) slog.Attr {
+	switch attr.Value.Kind() {
+	case slog.KindString, slog.KindAny:
+		if text := attr.Value.String(); attr.Key != slog.LevelKey && strings.ContainsRune(text, '\x1b') {
+			attr.Value = slog.StringValue(strings.ReplaceAll(text, "\x1b", `\x1b`))
+		}
+	}
+	return attr
+}
+
 // logger writes to standard error: lines in colour for people, key=value
 // or JSON for collectors.
 func (a *app) logger(level, format string) (*slog.Logger, error) {
@@ -353,7 +365,9 @@ func (a *app) logger(level, format string) (*slog.Logger, error) {
 	case format != "text":
 		return nil, nearWord(fmt.Errorf("--log-format %s is not text or json", config.Quote(format)), format, logFormats, "")
 	case a.streams.ErrIsTerminal():
-		return slog.New(tint.NewTextHandler(out, &tint.Options{Level: l, TimeFormat: time.TimeOnly, NoColor: !a.streams.Color()})), nil
+		return slog.New(tint.NewTextHandler(out, &tint.Options{
+			Level: l, TimeFormat: time.TimeOnly, NoColor: !a.streams.Color(), ReplaceAttr: withoutEscapes,
+		})), nil
 	}
 	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: l})), nil
 }

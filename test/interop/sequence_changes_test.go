@@ -95,7 +95,7 @@ func queueOperations() []operation {
 		{name: "pause", node: func(p *program) error { return p.paused(p.pauser().try("pause", p.with(nil), nil)) }, ours: func(p *program) error {
 			return p.paused(p.refused(nil, p.q.Pause(p.w.ctx)))
 		}},
-		{name: "resume", weight: 2, node: func(p *program) error { return p.resumed(p.pauser().try("resume", p.with(nil), nil)) }, ours: func(p *program) error {
+		{name: "resume", weight: 2, node: nodeResumes, ours: func(p *program) error {
 			return p.resumed(p.refused(nil, p.q.Resume(p.w.ctx)))
 		}},
 		{name: "limit", node: nodeLimits, ours: weLimit},
@@ -113,6 +113,19 @@ func (p *program) paused(err error) error {
 		p.fail("%s was paused and has a marker", p.base)
 	}
 	return nil
+}
+
+// nodeResumes: version 5 looks for jobs to wake a worker for in its list of paused jobs and among the prioritized ones,
+// not in wait, where version 6 and an engine that follows it may have left them (wire section 0.2).
+func nodeResumes(p *program) error {
+	looked := p.pauser().major != 5 ||
+		p.w.rdb.Exists(p.w.ctx, p.key("paused"), p.key("prioritized")).Val() > 0
+	err := p.pauser().try("resume", p.with(nil), nil)
+	if !looked {
+		p.ok(err)
+		return nil
+	}
+	return p.resumed(err)
 }
 
 // resumed holds what is true right after a resume: waiting jobs wake a worker.

@@ -26,7 +26,7 @@ type program struct {
 	strict bool
 
 	queues [2]*site
-	*site // of the step at work
+	*site  // of the step at work
 	peer   *peer
 	major  int // of the peer at work
 	named  int // names given so far

@@ -24,10 +24,13 @@ import (
 const (
 	// sequencesEnv is how many programs are tried, over all worlds.
 	sequencesEnv = "INTEROP_SEQUENCES"
-	// seedEnv is the first program's seed; the others count on from it. The seed and 1 program repeat a failure.
+	// seedEnv is the first program's seed; the others count on from it. The seed and 1 program repeat a failure; 0 is
+	// one by chance. Without it the programs are always the same ones: what a new one finds is for somebody who has
+	// the time to look into it, not for whoever changes something else.
 	seedEnv = "INTEROP_SEED"
 
 	defaultSequences = 200
+	defaultSeed      = 21000
 	shortenFor       = 8 * time.Second
 	sequencesDir     = "testdata/sequences"
 )
@@ -46,7 +49,10 @@ var worlds = []struct {
 func TestRandomSequencesKeepTheQueuesInOrder(t *testing.T) {
 	t.Parallel()
 	requireNode(t)
-	total, seed := envNumber(t, sequencesEnv, defaultSequences), envNumber(t, seedEnv, int(rand.Uint32()))
+	total, seed := envNumber(t, sequencesEnv, defaultSequences), envNumber(t, seedEnv, defaultSeed)
+	if seed == 0 {
+		seed = int(rand.Uint32())
+	}
 	t.Logf("again with %s=%d %s=%d", seedEnv, seed, sequencesEnv, total)
 	for _, one := range worlds {
 		t.Run(one.name, func(t *testing.T) {
