@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/qctl/qctl/internal/config"
+	"github.com/qctl/qctl/internal/cron"
 	"github.com/qctl/qctl/internal/iostreams"
 	"github.com/qctl/qctl/internal/queue"
 	"github.com/qctl/qctl/internal/redisconn"
@@ -112,7 +113,7 @@ func (a *app) connect() (*queue.Client, error) {
 	}
 	c.SetCluster(conn.Cluster(), config.Origin{Source: config.Env, Detail: "REDIS_CLUSTER_MODE"})
 	a.conn = conn
-	a.client = queue.NewClient(conn, queue.ClientOptions{Now: a.now, ReadOnly: c.ReadOnly})
+	a.client = queue.NewClient(conn, queue.ClientOptions{Now: a.now, ReadOnly: c.ReadOnly, NextRun: cron.NextRun})
 	return a.client, nil
 }
 
