@@ -62,5 +62,7 @@
 // run twice or give up with an error, and this package does not follow it: on
 // those days a run happens whenever the clock shows its time, which may be
 // twice or not at all. Australia/Lord_Howe (half an hour) and Antarctica/Troll
-// (two hours) are the only such zones today.
+// (two hours) are the only such zones today. Where it changes by an hour, but not
+// at a full one, as in Pacific/Chatham, cron-parser leaves out runs of the hour of
+// the change or gives up; this package keeps to the rules above.
 package cron

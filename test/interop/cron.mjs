@@ -5,7 +5,8 @@
 //
 // {"pattern":"0 3 * * *","tz":"Europe/Berlin","from":<ms>,"to":<ms>} is answered with the times in between, in seconds,
 // each counted from the one before and the first from "from" rounded down. Every time is asked of a fresh parser that
-// starts at the time before, as BullMQ does, and "most" bounds how many are. A search that ends in an error ends the list with null.
+// starts at the time before, as BullMQ does, and "most" bounds how many are. A search that ends in an error, or
+// does not get on, ends the list with null.
 // The first line is {"version":…,"tzdata":…,"node":…}.
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
@@ -33,6 +34,10 @@ function times({ pattern, tz, from, to, most = Infinity }) {
       return out;
     }
     if (next > to) {
+      return out;
+    }
+    if (next <= current.getTime()) {
+      out.push(null);
       return out;
     }
     out.push(next / 1000 - last);
