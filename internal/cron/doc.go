@@ -1,8 +1,10 @@
 // Package cron reads cron expressions and finds their next run exactly as
-// cron-parser 5 does, the library BullMQ uses. A schedule is shared between
+// cron-parser 5.10.5 does, the library BullMQ uses. A schedule is shared between
 // this program and Node workers, each of which may compute its next run, so
-// the two must never disagree: neither on what is a valid expression nor on
-// the instant of a run.
+// the two should never disagree: neither on what is a valid expression nor on
+// the instant of a run. BullMQ itself comes with earlier versions, 4.9.0 and
+// 5.10.3; test/interop compares with those and holds the list of where they
+// differ from this one.
 //
 // # Expressions
 //
@@ -60,5 +62,7 @@
 // run twice or give up with an error, and this package does not follow it: on
 // those days a run happens whenever the clock shows its time, which may be
 // twice or not at all. Australia/Lord_Howe (half an hour) and Antarctica/Troll
-// (two hours) are the only such zones today.
+// (two hours) are the only such zones today. Where it changes by an hour, but not
+// at a full one, as in Pacific/Chatham, cron-parser leaves out runs of the hour of
+// the change or gives up; this package keeps to the rules above.
 package cron

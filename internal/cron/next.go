@@ -82,6 +82,10 @@ func (s Schedule) runInDay(p period, t, walkedFrom int64) (int64, bool) {
 	case p.start <= walkedFrom:
 	case p.jump == -secondsPerHour && s.hours != allHours:
 		wall = max(wall, change+secondsPerHour)
+	case p.jump == secondsPerHour && floorHour(change) != change:
+		if run, ok := s.landedClock(wall, end, change); ok {
+			return run - p.offset, true
+		}
 	case p.jump > 0 && s.hours&s.skippedHours(p, walkedFrom) != 0:
 		landed := s
 		landed.hours |= 1 << hourOf(change)
@@ -91,6 +95,18 @@ func (s Schedule) runInDay(p period, t, walkedFrom int64) (int64, bool) {
 	}
 	run, ok := s.nextClock(wall, end)
 	return run - p.offset, ok
+}
+
+// landedClock returns the first time in [wall, end) that is scheduled or stands an
+// hour after one that was skipped, by a change to change that does not lie at a
+// full hour, as in Pacific/Chatham.
+func (s Schedule) landedClock(wall, end, change int64) (int64, bool) {
+	skipped, ok := s.nextClock(max(change, wall)-secondsPerHour, change)
+	run, scheduled := s.nextClock(wall, end)
+	if landed := skipped + secondsPerHour; ok && landed < end && (!scheduled || landed < run) {
+		return landed, true
+	}
+	return run, scheduled
 }
 
 // skippedHours returns the hours that were skipped, at least in part, when the

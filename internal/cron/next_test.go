@@ -109,6 +109,14 @@ func TestNextAtClockChanges(t *testing.T) {
 			[]string{"2026-03-29 23:30:00 -0100"},
 		},
 		{
+			"skipped time that ends within an hour", "0 3 * * *", "Pacific/Chatham", "2026-09-26T00:00:00Z",
+			[]string{"2026-09-27 04:00:00 +1345", "2026-09-28 03:00:00 +1345"},
+		},
+		{
+			"skipped time that begins within an hour", "15,50 2 * * *", "Pacific/Chatham", "2026-09-26T00:00:00Z",
+			[]string{"2026-09-27 02:15:00 +1245", "2026-09-27 03:50:00 +1345", "2026-09-28 02:15:00 +1345"},
+		},
+		{
 			"half an hour forward", "0,30 2 * * *", "Australia/Lord_Howe", "2026-10-03T00:00:00Z",
 			[]string{"2026-10-04 02:30:00 +1100", "2026-10-05 02:00:00 +1100"},
 		},

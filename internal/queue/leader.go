@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// ErrLeaseLost: the lease has run out, or somebody else holds it.
+// ErrLeaseLost says that the lease has run out, or that somebody else holds it.
 var ErrLeaseLost = errors.New("leader lease lost")
 
 var (

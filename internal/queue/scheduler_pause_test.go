@@ -292,24 +292,33 @@ func TestConvertScheduler(t *testing.T) {
 		want, template       string
 	}{
 		{
-			"an interval", md5Of, "repeat:" + md5Of + ":", every, []any{"name", "n", "every", hour}, false, hour, 2,
+			"an interval", md5Of, "repeat:" + md5Of + ":", every,
+			[]any{"name", "n", "every", hour},
+			false, hour, 2,
 			`data={"a":1} every=3600000 ic=2 limit=5 name=n offset=0 opts={"attempts":2,"backoff":7}`, `"attempts":2,"backoff":7,`,
 		},
 		{
-			"a pattern", md5Of, "repeat:" + md5Of + ":", cron, []any{"name", "n", "pattern", "0 * * * *", "tz", "UTC"}, false, hour, 2,
+			"a pattern", md5Of, "repeat:" + md5Of + ":", cron,
+			[]any{"name", "n", "pattern", "0 * * * *", "tz", "UTC"},
+			false, hour, 2,
 			`data={"a":1} ic=2 name=n offset=0 pattern=0 * * * * tz=UTC`, "",
 		},
 		{
 			"one that a newer worker has continued", md5Of, "repeat:" + md5Of + ":", cron,
-			[]any{"name", "n", "pattern", "0 * * * *", "ic", 4, "data", `{"a":1}`}, false, hour, 2,
+			[]any{"name", "n", "pattern", "0 * * * *", "ic", 4, "data", `{"a":1}`},
+			false, hour, 2,
 			`data={"a":1} ic=4 name=n offset=0 pattern=0 * * * *`, "",
 		},
 		{
-			"a key of the caller's", "mykey", "repeat:mykey:", cron, []any{"name", "n", "pattern", "0 * * * *"}, false, hour, 2,
+			"a key of the caller's", "mykey", "repeat:mykey:", cron,
+			[]any{"name", "n", "pattern", "0 * * * *"},
+			false, hour, 2,
 			`data={"a":1} ic=2 name=n offset=0 pattern=0 * * * *`, "",
 		},
 		{
-			"while its job runs", md5Of, "repeat:" + md5Of + ":", every, []any{"name", "n", "every", hour}, true, 2 * hour, 3,
+			"while its job runs", md5Of, "repeat:" + md5Of + ":", every,
+			[]any{"name", "n", "every", hour},
+			true, 2 * hour, 3,
 			`data={"a":1} every=3600000 ic=3 limit=5 name=n offset=0 opts={"attempts":2,"backoff":7}`, `"attempts":2,"backoff":7,`,
 		},
 		{

@@ -86,43 +86,59 @@ func TestUpsertScheduler(t *testing.T) {
 	end := fmt.Sprint(start + 9*hour)
 	for _, c := range []upsertCase{
 		{
-			"every", queue.SchedulerSpec{Every: hourLong}, 0,
+			"every",
+			queue.SchedulerSpec{Every: hourLong},
+			0,
 			"every=3600000 ic=1 name=s offset=0",
 			"data={}", "name=s opts=" + firstOpts(0, "", `{"count":1,"every":3600000}`, false),
 		},
 		{
-			"every with an offset", queue.SchedulerSpec{Every: hourLong, Offset: time.Second}, 1000,
+			"every with an offset",
+			queue.SchedulerSpec{Every: hourLong, Offset: time.Second},
+			1000,
 			"every=3600000 ic=1 name=s offset=1000",
 			"data={}", "name=s opts=" + firstOpts(1000, "", `{"count":1,"every":3600000,"offset":1000}`, false),
 		},
 		{
-			"every from a start on", queue.SchedulerSpec{Every: hourLong, Start: after(5000), End: after(9 * hour), Limit: 3, TZ: "Asia/Tokyo"}, 5000,
+			"every from a start on",
+			queue.SchedulerSpec{Every: hourLong, Start: after(5000), End: after(9 * hour), Limit: 3, TZ: "Asia/Tokyo"},
+			5000,
 			"endDate=" + end + fmt.Sprintf(" every=3600000 ic=1 limit=3 name=s offset=5000 startDate=%d tz=Asia/Tokyo", start+5000),
 			"data={}", "name=s opts=" + firstOpts(5000, "", `{"count":1,"endDate":`+end+
 				fmt.Sprintf(`,"every":3600000,"limit":3,"startDate":%d,"tz":"Asia/Tokyo"}`, start+5000), false),
 		},
 		{
-			"every from a start that has passed", queue.SchedulerSpec{Every: hourLong, Start: after(-5000)}, 0,
+			"every from a start that has passed",
+			queue.SchedulerSpec{Every: hourLong, Start: after(-5000)},
+			0,
 			fmt.Sprintf("every=3600000 ic=1 name=s offset=0 startDate=%d", start-5000),
 			"data={}", "name=s opts=" + firstOpts(0, "", fmt.Sprintf(`{"count":1,"every":3600000,"startDate":%d}`, start-5000), false),
 		},
 		{
-			"every at once, as always", queue.SchedulerSpec{Every: hourLong, Immediately: true}, 0,
+			"every at once, as always",
+			queue.SchedulerSpec{Every: hourLong, Immediately: true},
+			0,
 			"every=3600000 ic=1 name=s offset=0",
 			"data={}", "name=s opts=" + firstOpts(0, "", `{"count":1,"every":3600000}`, false),
 		},
 		{
-			"pattern", queue.SchedulerSpec{Name: "tick", Pattern: "0 * * * *", TZ: "Europe/Berlin", Data: json.RawMessage(`[1]`)}, hour,
+			"pattern",
+			queue.SchedulerSpec{Name: "tick", Pattern: "0 * * * *", TZ: "Europe/Berlin", Data: json.RawMessage(`[1]`)},
+			hour,
 			`data=[1] ic=1 name=tick offset=0 pattern=0 * * * * tz=Europe/Berlin`,
 			"data=[1]", "name=tick opts=" + firstOpts(hour, "", `{"count":1,"pattern":"0 * * * *","tz":"Europe/Berlin"}`, true),
 		},
 		{
-			"pattern from a start on", queue.SchedulerSpec{Pattern: "0 * * * *", Start: after(5 * hour)}, 6 * hour,
+			"pattern from a start on",
+			queue.SchedulerSpec{Pattern: "0 * * * *", Start: after(5 * hour)},
+			6 * hour,
 			fmt.Sprintf(`ic=1 name=s offset=0 pattern=0 * * * * startDate=%d`, start+5*hour),
 			"data={}", "name=s opts=" + firstOpts(6*hour, "", fmt.Sprintf(`{"count":1,"pattern":"0 * * * *","startDate":%d}`, start+5*hour), true),
 		},
 		{
-			"pattern at once", queue.SchedulerSpec{Pattern: "0 * * * *", Immediately: true, Data: json.RawMessage("null")}, 0,
+			"pattern at once",
+			queue.SchedulerSpec{Pattern: "0 * * * *", Immediately: true, Data: json.RawMessage("null")},
+			0,
 			`ic=1 name=s offset=0 pattern=0 * * * *`,
 			"data={}", "name=s opts=" + firstOpts(0, "", `{"count":1,"pattern":"0 * * * *"}`, true),
 		},
@@ -154,7 +170,8 @@ func TestUpsertSchedulerAgain(t *testing.T) {
 	}{
 		{"the same interval keeps its time", every, queue.SchedulerSpec{Every: hourLong}, 5000, "every=3600000 ic=7 name=s offset=5000"},
 		{
-			"also with another offset, which counts from then on", every, queue.SchedulerSpec{Every: hourLong, Offset: time.Second},
+			"also with another offset, which counts from then on", every,
+			queue.SchedulerSpec{Every: hourLong, Offset: time.Second},
 			5000, "every=3600000 ic=7 name=s offset=1000",
 		},
 		{"another interval begins anew", every, queue.SchedulerSpec{Every: 2 * hourLong}, 1000, "every=7200000 ic=7 name=s offset=5000"},

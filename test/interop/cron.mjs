@@ -5,7 +5,8 @@
 //
 // {"pattern":"0 3 * * *","tz":"Europe/Berlin","from":<ms>,"to":<ms>} is answered with the times in between, in seconds,
 // each counted from the one before and the first from "from" rounded down. Every time is asked of a fresh parser that
-// starts at the time before, as BullMQ does. A search that ends in an error ends the list with null.
+// starts at the time before, as BullMQ does, and "most" bounds how many are. A search that ends in an error, or
+// does not get on, ends the list with null.
 // The first line is {"version":…,"tzdata":…,"node":…}.
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
@@ -20,11 +21,11 @@ const parse = parser.CronExpressionParser
   ? (pattern, options) => parser.CronExpressionParser.parse(pattern, options)
   : (pattern, options) => parser.parseExpression(pattern, options);
 
-function times({ pattern, tz, from, to }) {
+function times({ pattern, tz, from, to, most = Infinity }) {
   const out = [];
   let current = new Date(from);
   let last = Math.floor(from / 1000);
-  for (;;) {
+  while (out.length < most) {
     let next;
     try {
       next = parse(pattern, { currentDate: current, ...(tz ? { tz } : {}) }).next().getTime();
@@ -35,10 +36,15 @@ function times({ pattern, tz, from, to }) {
     if (next > to) {
       return out;
     }
+    if (next <= current.getTime()) {
+      out.push(null);
+      return out;
+    }
     out.push(next / 1000 - last);
     last = next / 1000;
     current = new Date(next);
   }
+  return out;
 }
 
 const write = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);

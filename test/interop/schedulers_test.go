@@ -55,7 +55,8 @@ func schedules() map[string]schedule {
 		},
 		"every with an offset": {args{"every": hour, "offset": 777000}, nil, queue.SchedulerSpec{Every: hourOf, Offset: 777 * time.Second}},
 		"every with bounds": {
-			args{"every": hour, "startDate": ms(time.Hour), "endDate": ms(9 * time.Hour), "limit": 7, "tz": "Asia/Tokyo"}, args{"name": "n", "opts": args{"lifo": true}},
+			args{"every": hour, "startDate": ms(time.Hour), "endDate": ms(9 * time.Hour), "limit": 7, "tz": "Asia/Tokyo"},
+			args{"name": "n", "opts": args{"lifo": true}},
 			queue.SchedulerSpec{
 				Every: hourOf, Start: now.Add(time.Hour), End: now.Add(9 * time.Hour), Limit: 7, TZ: "Asia/Tokyo", Name: "n", Opts: queue.JobOptions{LIFO: true},
 			},
@@ -64,17 +65,20 @@ func schedules() map[string]schedule {
 		"every, immediately":                 {args{"every": hour, "immediately": true}, nil, queue.SchedulerSpec{Every: hourOf, Immediately: true}},
 		"pattern":                            {args{"pattern": "30 4 * * *"}, args{"data": "text"}, queue.SchedulerSpec{Pattern: "30 4 * * *", Data: json.RawMessage(`"text"`)}},
 		"pattern with bounds": {
-			args{"pattern": "15 30 4 * JAN-DEC MON#2", "tz": "Europe/Berlin", "startDate": ms(time.Hour), "endDate": ms(999 * 24 * time.Hour), "limit": 2}, nil,
+			args{"pattern": "15 30 4 * JAN-DEC MON#2", "tz": "Europe/Berlin", "startDate": ms(time.Hour), "endDate": ms(999 * 24 * time.Hour), "limit": 2},
+			nil,
 			queue.SchedulerSpec{
 				Pattern: "15 30 4 * JAN-DEC MON#2", TZ: "Europe/Berlin", Start: now.Add(time.Hour), End: now.Add(999 * 24 * time.Hour), Limit: 2,
 			},
 		},
 		"pattern, immediately": {
-			args{"pattern": "0 0 L 2 *", "tz": "UTC", "immediately": true}, args{"data": nil},
+			args{"pattern": "0 0 L 2 *", "tz": "UTC", "immediately": true},
+			args{"data": nil},
 			queue.SchedulerSpec{Pattern: "0 0 L 2 *", TZ: "UTC", Immediately: true, Data: json.RawMessage("null")},
 		},
 		"with a deduplication": {
-			args{"every": hour}, args{"name": "n", "opts": args{"deduplication": args{"id": "d"}}},
+			args{"every": hour},
+			args{"name": "n", "opts": args{"deduplication": args{"id": "d"}}},
 			queue.SchedulerSpec{Every: hourOf, Name: "n", Opts: queue.JobOptions{Other: map[string]json.RawMessage{"de": json.RawMessage(`{"id":"d"}`)}}},
 		},
 	}
