@@ -150,3 +150,35 @@ func TestLeadRace(t *testing.T) {
 		same(e, "leaders", int64(1), leaders.Load())
 	})
 }
+
+// The lease has a slot of its own, whatever queues there are.
+func TestLeadInACluster(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.StartCluster(t)
+	var addrs []string
+	for _, node := range cluster.Nodes {
+		addrs = append(addrs, node.Addr)
+	}
+	rdb := dialCluster(addrs, "")
+	t.Cleanup(func() { _ = rdb.Close() })
+	client := queue.NewClient(clusterConn{addrs, rdb}, queue.ClientOptions{})
+	ctx := t.Context()
+	lease, err := client.Lead(ctx, queue.LeadRequest{Owner: "a", TTL: time.Hour})
+	if err != nil || !lease.Held {
+		t.Fatalf("%+v, %v, want the lead", lease, err)
+	}
+	q := client.Queue(queue.KeyBase{Prefix: "bull", Name: "{mail}"}).Fenced(lease.Fence)
+	if _, err := q.UpsertScheduler(ctx, queue.SchedulerSpec{ID: "s", Every: hourLong}, noCron); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.PauseScheduler(ctx, "s"); err != nil {
+		t.Fatal(err)
+	}
+	all, total, err := q.Schedulers(ctx, 0, 10)
+	if err != nil || total != 1 || !all[0].Paused {
+		t.Errorf("%+v, %d, %v, want one that is paused", all, total, err)
+	}
+	if _, err := q.ResumeScheduler(ctx, "s", noCron); err != nil {
+		t.Error(err)
+	}
+}
