@@ -30,7 +30,7 @@ build: ## Build the static binary ./qctl
 
 .PHONY: test
 test: $(INTEROP_READY) ## Run every test with the race detector (needs redis-server, redis-sentinel, node, npm)
-	go test -race -count=1 ./...
+	go test -race -count=1 -timeout=20m ./...
 
 # npm writes this file last, so it is older than the lock file, or missing,
 # exactly when the installed packages are not the locked ones.
